@@ -1,0 +1,52 @@
+# Every target does its own set-up: Python 3.11+, make and a package index are all it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUTPUT ?= model_output
+# interview.py first: it says what the others will see.
+SCRIPTS := $(wildcard interview.py multiclass_baselines.py binary_rf.py finetune_geneformer.py)
+
+.PHONY: run test lint bench images setup clean help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+run: $(VENV)/.run  ## set up, run every script on cells.npy (or the embedded sample)
+	@for script in $(SCRIPTS); do \
+		echo "== $$script"; $(BIN)/python $$script --output $(OUTPUT) || exit $$?; \
+	done
+	@echo "CSVs: $(OUTPUT)/results  plots: $(OUTPUT)/plots  models: $(OUTPUT)/models"
+
+test: $(VENV)/.dev  ## set up, run the tests
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.dev  ## set up, check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/.bench  ## set up, run every benchmark (about an hour on 2 cores)
+	PYTHON=$(PYTHON) $(BIN)/python -m benchmarks.run_all
+
+images: $(VENV)/.run  ## remake the README's plots
+	$(BIN)/python -m benchmarks.images
+
+setup: $(VENV)/.dev  ## set up only
+
+clean:  ## remove the environment and caches, not the outputs
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: requirements.txt requirements-dev.txt requirements-bench.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@ $(VENV)/.run $(VENV)/.dev

@@ -1,0 +1,1 @@
+"""What the experiment scripts share: reading cells, splits, features, models, metrics, outputs."""

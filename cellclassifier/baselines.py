@@ -1,0 +1,294 @@
+"""The named baseline classifiers, their small grids, and the search that picks among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import ZIP_DEFLATED
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import skops.io
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from cellclassifier.boosting import BoostedTrees
+from cellclassifier.errors import InputError
+from cellclassifier.features import CountFeatures
+from cellclassifier.interface import CellClassifier
+from cellclassifier.metrics import METRICS, score
+from cellclassifier.rank_regression import YieldingRegression
+
+FEATURES = "features__"  # prefix of grid keys that are parameters of the features
+CHUNK_CELLS = 4096
+
+# What skops may build when it loads one of our models, beyond what it trusts by itself.
+TRUSTED = (
+    "cellclassifier.features.CountFeatures",
+    "cellclassifier.rank_regression.YieldingRegression",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named pipeline: features learned from train, an estimator, and the grid to try.
+
+    Grid keys with the prefix ``features__`` are parameters of the features, the others of the
+    estimator. The first grid point is the default, used alone in quick runs and without
+    validation cells.
+    """
+
+    estimator: BaseEstimator
+    features: CountFeatures
+    grid: tuple[dict, ...]
+    threaded: bool = False  # the estimator itself uses n_jobs threads; the others run side by side
+    dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
+
+
+RECIPES: dict[str, Recipe] = {
+    "majority": Recipe(
+        DummyClassifier(strategy="prior"),
+        CountFeatures(n_genes=1, scale=False),
+        grid=({},),
+    ),
+    "logistic_regression": Recipe(
+        LogisticRegression(max_iter=200),
+        CountFeatures(n_genes=2000),
+        grid=tuple({"C": C} for C in (0.003, 0.001, 0.01)),
+    ),
+    "rank_regression": Recipe(
+        YieldingRegression(),
+        CountFeatures(n_genes=1000, selection="dispersion", values="rank", scale=False),
+        grid=tuple(
+            {"C": C, "exceptions": exceptions}
+            for exceptions in ("zheng68k", "none")
+            for C in (0.1, 0.01)
+        ),
+    ),
+    "random_forest": Recipe(
+        RandomForestClassifier(n_estimators=100),
+        CountFeatures(n_genes=1000, scale=False),
+        grid=(
+            {"class_weight": "balanced_subsample", "min_samples_leaf": 3},
+            {"class_weight": None, "min_samples_leaf": 1},
+        ),
+        threaded=True,
+        dense=True,
+    ),
+    "gbdt": Recipe(
+        BoostedTrees(),
+        CountFeatures(n_genes=2000, scale=False),
+        grid=(
+            {"max_depth": 4, "class_weight": None},
+            {"max_depth": 4, "class_weight": "balanced"},
+        ),
+        threaded=True,
+    ),
+}
+METHODS = tuple(RECIPES)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One grid point, fitted on train and judged on validation."""
+
+    parameters: dict
+    n_genes: int
+    train: dict[str, float]
+    val: dict[str, float]  # empty without validation cells
+    fit_seconds: float  # features included
+
+
+@dataclass
+class Baseline(CellClassifier):
+    """One of ``RECIPES`` as a classifier of cells.
+
+    Parameters
+    ----------
+    method : a key of ``RECIPES``.
+    n_genes : genes to select; None leaves the recipe's own number.
+    seed : of everything drawn at random in the fit.
+    jobs : threads.
+    quick : only the default grid point.
+
+    After ``fit``: ``trials_`` (one per grid point) and ``best_`` (index of the chosen one: highest
+    macro-F1 on validation, the earlier one among equals).
+    """
+
+    method: str
+    n_genes: int | None = None
+    seed: int = 0
+    jobs: int = 1
+    quick: bool = False
+    packages: tuple[str, ...] = field(default=("numpy", "scikit-learn", "skops"), repr=False)
+
+    def fit(self, cells: ad.AnnData, labels: np.ndarray, validation=None) -> Baseline:
+        """Fit every grid point on (cells, labels), keep the best on ``validation``.
+
+        cells: raw counts, cells x genes; labels: (n_cells,); validation: (cells, labels) or None.
+        """
+        self.trials_: list[Trial] = []
+        best_score = -np.inf
+        for features, estimator, trial in self._fit_grid(cells, labels, validation):
+            self.trials_.append(trial)
+            macro_f1 = trial.val.get("macro_f1", 0.0)
+            if macro_f1 > best_score:
+                best_score, self.best_ = macro_f1, len(self.trials_) - 1
+                self.features_, self.estimator_ = features, estimator
+        self.classes_ = self.estimator_.classes_.astype(str)
+        self.genes_ = self.features_.genes_
+        return self
+
+    def predict_proba(self, cells: ad.AnnData) -> np.ndarray:
+        """Probability of every type for every cell, (n_cells, n_types)."""
+        return self._probabilities(self.estimator_, self.features_.transform(cells))
+
+    def _fit_grid(self, cells, labels, validation) -> Iterator[tuple]:
+        for feature_parameters, points in _by_features(self._grid()):
+            start = time.perf_counter()
+            features = self._new_features(feature_parameters)
+            train = features.fit_transform(cells, labels)
+            fit_input = train.toarray() if self.recipe.dense else train  # selected genes only
+            feature_seconds = time.perf_counter() - start
+            val = features.transform(validation[0]) if validation else None
+            estimators = [self._new_estimator(point) for point in points]
+            for point, (estimator, seconds) in zip(
+                points, self._fitted(estimators, fit_input, labels), strict=True
+            ):
+                trial = Trial(
+                    {**feature_parameters, **point},
+                    len(features.genes_),
+                    self._score(estimator, train, labels),
+                    self._score(estimator, val, validation[1]) if validation else {},
+                    seconds + feature_seconds,
+                )
+                yield features, estimator, trial
+
+    def _fitted(self, estimators, train, labels) -> Iterator[tuple[BaseEstimator, float]]:
+        """Fit side by side, unless the estimators are threaded themselves: one pool at a time."""
+        jobs = 1 if self.recipe.threaded else min(self.jobs, len(estimators))
+        parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
+        return parallel(delayed(_timed_fit)(estimator, train, labels) for estimator in estimators)
+
+    def _score(self, estimator, features, labels) -> dict[str, float]:
+        return score(labels, self._probabilities(estimator, features), estimator.classes_)
+
+    def _probabilities(self, estimator, features) -> np.ndarray:
+        """Predict in chunks, so that a dense copy stays small.
+
+        Threads share out the chunks, not the trees of a forest: a forest that adds its trees'
+        votes in the order in which threads finish differs in the last digit from run to run.
+        """
+        if "n_jobs" in estimator.get_params():
+            estimator.set_params(n_jobs=1)
+
+        def predict(start):
+            chunk = features[start : start + CHUNK_CELLS]
+            return estimator.predict_proba(chunk.toarray() if self.recipe.dense else chunk)
+
+        starts = range(0, features.shape[0], CHUNK_CELLS)
+        chunks = Parallel(n_jobs=self.jobs, prefer="threads")(delayed(predict)(i) for i in starts)
+        return np.concatenate(chunks)
+
+    def trial_table(self, combined: pd.DataFrame, split: int) -> pd.DataFrame:
+        """One row per grid point: its metrics, hyperparameters, and whether it was chosen.
+
+        combined: the chosen model's rows of metrics per part; only it has test metrics.
+        """
+        test = combined.set_index("dataset").loc["test", list(METRICS)]
+        rows = []
+        for i, trial in enumerate(self.trials_):
+            row = {f"train_{name}": trial.train[name] for name in METRICS}
+            row |= {f"val_{name}": trial.val.get(name) for name in METRICS}
+            row |= {f"test_{name}": test[name] if i == self.best_ else None for name in METRICS}
+            row |= {"method": self.method, "n_genes": trial.n_genes, **trial.parameters}
+            row |= {"split": split, "selected": i == self.best_, "fit_seconds": trial.fit_seconds}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The pipeline and grid behind the method's name."""
+        return RECIPES[self.method]
+
+    def _grid(self) -> tuple[dict, ...]:
+        return self.recipe.grid[:1] if self.quick else self.recipe.grid
+
+    def _new_features(self, parameters: dict) -> CountFeatures:
+        features = clone(self.recipe.features)
+        if self.n_genes and self.method != "majority":
+            features.set_params(n_genes=self.n_genes)
+        return features.set_params(
+            **{key.removeprefix(FEATURES): value for key, value in parameters.items()}
+        )
+
+    def _new_estimator(self, parameters: dict) -> BaseEstimator:
+        estimator = clone(self.recipe.estimator)
+        known = estimator.get_params()
+        shared = {"random_state": self.seed}
+        if self.recipe.threaded:
+            shared["n_jobs"] = self.jobs
+        shared = {key: value for key, value in shared.items() if key in known}
+        return estimator.set_params(**shared, **parameters)
+
+    def _save_parts(self, folder: Path) -> dict:
+        parts = {"features": self.features_}
+        if isinstance(self.estimator_, BoostedTrees):
+            self.estimator_.save(folder / "trees.ubj")
+        else:
+            parts["estimator"] = self.estimator_
+        skops.io.dump(parts, folder / "model.skops", compression=ZIP_DEFLATED, compresslevel=1)
+        chosen = self.trials_[self.best_].parameters if self.trials_ else {}
+        return {"hyperparameters": chosen}
+
+    @classmethod
+    def _load_parts(cls, folder: Path, description: dict) -> Baseline:
+        model = cls(description["method"])
+        try:
+            parts = skops.io.load(folder / "model.skops", trusted=list(TRUSTED))
+            model.features_ = parts["features"]
+            if "estimator" in parts:
+                model.estimator_ = parts["estimator"]
+            else:
+                types = np.array(description["types"])
+                model.estimator_ = BoostedTrees.load(folder / "trees.ubj", types)
+        except Exception as error:  # whatever a damaged or hostile file provokes in its reader
+            raise InputError(
+                f"the model in {folder} cannot be read ({error}): train and save it again"
+            ) from error
+        model.trials_ = []
+        return model
+
+
+def make_baseline(method: str, **options) -> Baseline:
+    """A baseline by its name; InputError for a name that is none."""
+    if method not in RECIPES:
+        raise InputError(f"unknown method {method!r}: expected one of {', '.join(METHODS)}")
+    return Baseline(method, **options)
+
+
+def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:
+    start = time.perf_counter()
+    estimator.fit(train, labels)
+    return estimator, time.perf_counter() - start
+
+
+def _by_features(grid: tuple[dict, ...]) -> list[tuple[dict, list[dict]]]:
+    """Grid points grouped by the parameters of their features, which are then learned once."""
+    groups: list[tuple[dict, list[dict]]] = []
+    for point in grid:
+        of_features = {key: value for key, value in point.items() if key.startswith(FEATURES)}
+        of_estimator = {key: value for key, value in point.items() if key not in of_features}
+        for known, points in groups:
+            if known == of_features:
+                points.append(of_estimator)
+                break
+        else:
+            groups.append((of_features, [of_estimator]))
+    return groups

@@ -1,0 +1,211 @@
+"""Read cells.npy, .h5ad or the embedded sample into one validated AnnData of raw counts."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+
+from cellclassifier import genes
+from cellclassifier.checks import check_counts, check_labels, check_names, drop_or_refuse_empty
+from cellclassifier.errors import InputError
+from cellclassifier.unpickle import load_npy
+
+DEFAULT_PATHS = (Path("cells.npy"), Path("data/cells.npy"))
+SAMPLE_NAME = "embedded sample (scanpy pbmc68k_reduced)"
+NPY_KEYS = ("UMI", "classes", "gene_ids")
+
+
+@dataclass(frozen=True)
+class CellsOptions:
+    """Which cells to read, and how: shared by every script."""
+
+    cells: Path | None = None
+    """cells.npy or .h5ad with raw counts; default: ./cells.npy or data/cells.npy, else the
+    embedded 700-cell sample"""
+
+    label_key: str = "cell_type"
+    """column of obs that holds the labels (.h5ad)"""
+
+    layer: str | None = None
+    """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
+
+    group_key: str | None = None
+    """column of obs whose groups (donors, batches) are kept in one part each (.h5ad)"""
+
+    drop_unmapped_genes: bool = False
+    """leave out genes without a symbol"""
+
+    drop_empty_cells: bool = False
+    """leave out cells without any count instead of stopping"""
+
+
+def read_cells(options: CellsOptions, report=print) -> ad.AnnData:
+    """Read, validate and name: AnnData of raw counts, cells x genes.
+
+    ``X`` is CSR float32 without stored zeros, ``obs["cell_type"]`` categorical, ``var_names`` the
+    gene ids of the file, ``var["gene_symbol"]`` their symbols where known, ``obs["group"]`` the
+    groups where asked for; ``uns["source"]`` has the file's name, SHA-256 and shape.
+
+    report: called with one line for whatever a person should know.
+    Raises InputError, in one sentence, for anything that is not raw counts with labels.
+    """
+    path = find_cells(options.cells)
+    if path is None:
+        report(
+            f"No cells.npy found: using the {SAMPLE_NAME}, 700 cells. "
+            "For real data put cells.npy here or pass --cells FILE (.npy or .h5ad)."
+        )
+        counts, obs, var = _read_sample()
+        path = sample_path()
+    elif path.suffix == ".h5ad":
+        counts, obs, var = _read_h5ad(path, options)
+    else:
+        counts, obs, var = _read_npy(path)
+        if options.group_key:
+            raise InputError(
+                f"--group-key {options.group_key}: {path} has no obs columns; use .h5ad"
+            )
+    cells = _validated(counts, obs, var, options, report)
+    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), report=report)
+    cells.uns["source"] = {"file": path.name, "sha256": sha256(path), "shape": list(cells.shape)}
+    return genes.drop_unmapped(cells) if options.drop_unmapped_genes else cells
+
+
+def find_cells(given: Path | None) -> Path | None:
+    """The file to read: the one given, which must exist, else a cells.npy at hand, else None."""
+    if given is None:
+        return next((path for path in DEFAULT_PATHS if path.exists()), None)
+    given = Path(given)
+    if not given.is_file():
+        raise InputError(f"{given} does not exist or is no file: expected a .npy or .h5ad file")
+    if given.suffix not in (".npy", ".h5ad"):
+        raise InputError(f"{given} ends in {given.suffix!r}: expected a .npy or .h5ad file")
+    return given
+
+
+def sample_path() -> Path:
+    """Where scanpy keeps the sample that it ships."""
+    import scanpy
+
+    return Path(scanpy.datasets.__file__).parent / "10x_pbmc68k_reduced.h5ad"
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_npy(path: Path):
+    content = load_npy(path)
+    missing = [key for key in NPY_KEYS if not isinstance(content, dict) or key not in content]
+    if missing:
+        found = (
+            ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        )
+        raise InputError(
+            f"{path} is not a cells file: expected a dict with UMI, classes and gene_ids, found "
+            f"{found or 'an empty dict'}"
+        )
+    counts = content["UMI"]
+    labels, gene_ids = (_as_strings(path, key, content[key]) for key in ("classes", "gene_ids"))
+    names = content.get("cell_names", content.get("barcodes"))
+    if names is None:
+        names = [f"cell_{i}" for i in range(len(labels))]
+    obs = pd.DataFrame({"cell_type": labels})
+    return (
+        counts,
+        obs.set_axis(_as_strings(path, "cell_names", names)),
+        pd.DataFrame(index=gene_ids),
+    )
+
+
+def _as_strings(path: Path, key: str, values) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 1 or values.dtype.kind not in "UOSiu":
+        raise InputError(
+            f"{path}: {key!r} is an array of shape {values.shape} and type {values.dtype}; "
+            "expected one text per entry"
+        )
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
+    missing = pd.isna(values)
+    texts = values.astype(str).astype(object)
+    texts[missing] = None
+    return texts
+
+
+def _read_h5ad(path: Path, options: CellsOptions):
+    try:
+        with h5py.File(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old format versions are read all the same
+            obs = ad.io.read_elem(file["obs"])
+            source, var = _counts_of(file, options.layer, path)
+            counts = ad.io.read_elem(source)
+            var = ad.io.read_elem(var)
+    except InputError:
+        raise
+    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
+        raise InputError(f"{path} cannot be read as .h5ad ({error}): is it complete?") from error
+    labels = _obs_column(obs, options.label_key, "--label-key", path)
+    columns = {"cell_type": labels}
+    if options.group_key:
+        columns["group"] = _obs_column(obs, options.group_key, "--group-key", path)
+    return counts, pd.DataFrame(columns, index=obs.index), var
+
+
+def _counts_of(file: h5py.File, layer: str | None, path: Path):
+    """The stored matrix and gene table that hold the raw counts."""
+    layers = list(file.get("layers", ()))
+    if layer is None:
+        return file["X"], file["var"]
+    if layer in layers:
+        return file["layers"][layer], file["var"]
+    if layer == "raw" and "raw" in file:
+        return file["raw/X"], file["raw/var"]
+    known = ", ".join(layers + ["raw"] * ("raw" in file)) or "no layers"
+    raise InputError(f"{path} has no layer {layer!r}: it has {known}; choose with --layer")
+
+
+def _obs_column(obs: pd.DataFrame, key: str, option: str, path: Path) -> np.ndarray:
+    if key not in obs:
+        known = ", ".join(map(str, obs.columns)) or "none"
+        raise InputError(f"{path} has no obs column {key!r}: it has {known}; choose with {option}")
+    values = obs[key]
+    return values.astype(str).astype(object).mask(values.isna(), None).to_numpy()
+
+
+def _read_sample():
+    """Raw counts of ``scanpy.datasets.pbmc68k_reduced``, which keeps log-normalised values only.
+
+    expm1 of a cell's values is counts times a factor of the cell; the smallest value stands for
+    one count, as every cell has a gene that was counted once.
+    """
+    import scanpy
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the age of the file's format
+        sample = scanpy.datasets.pbmc68k_reduced()
+    values = sample.raw.X.tocsr().astype(np.float64)
+    np.expm1(values.data, out=values.data)
+    one_count = np.minimum.reduceat(values.data, values.indptr[:-1])
+    values.data = np.rint(values.data / np.repeat(one_count, np.diff(values.indptr)))
+    obs = pd.DataFrame({"cell_type": sample.obs["bulk_labels"].astype(str)})
+    return values, obs.set_axis(sample.obs_names), pd.DataFrame(index=sample.raw.var_names)
+
+
+def _validated(counts, obs, var, options: CellsOptions, report) -> ad.AnnData:
+    counts = check_counts(counts, n_cells=len(obs), n_genes=len(var))
+    check_names(obs.index, "cell name")
+    check_names(var.index, "gene id")
+    check_labels(obs)
+    cells = ad.AnnData(counts, obs=obs, var=var)
+    cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
+    return drop_or_refuse_empty(cells, options.drop_empty_cells, report)

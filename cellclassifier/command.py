@@ -1,0 +1,56 @@
+"""From the shell to a script's ``main`` and back: options, errors as sentences, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import matplotlib
+import tyro
+from threadpoolctl import threadpool_limits
+
+from cellclassifier.errors import InputError
+
+Config = TypeVar("Config")
+
+
+def run(main: Callable[[Config], object], config_class: type[Config], description: str) -> None:
+    """Parse the command line into ``config_class``, call ``main`` with it, and exit.
+
+    Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C.
+    """
+    config = tyro.cli(config_class, description=description, config=(tyro.conf.OmitArgPrefixes,))
+    matplotlib.use("Agg")  # figures are files here, on machines with and without a screen
+    try:
+        with threadpool_limits(getattr(config, "jobs", None) or available_cores()):
+            main(config)
+    except InputError as error:
+        sys.exit(_fail(f"error: {error}", 2))
+    except OSError as error:
+        if error.errno is None:
+            raise
+        sys.exit(_fail(f"error: {error.strerror}: {error.filename or 'an output file'}", 2))
+    except KeyboardInterrupt:
+        sys.exit(
+            _fail("Stopped. Finished parts are kept: the same command goes on from there.", 130)
+        )
+
+
+def available_cores() -> int:
+    """Cores that this process may use (its affinity, not the machine's count)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def say_where(folder: Path) -> None:
+    """The last line of every script: where the outputs are."""
+    print(f"Outputs: {Path(folder).resolve()}")
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

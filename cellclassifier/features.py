@@ -1,0 +1,197 @@
+"""From raw counts of all genes to the numbers a model sees; what is learned comes from train."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.cluster import hierarchy
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_selection import f_classif
+
+TARGET_COUNTS = 10_000  # counts per cell after library-size normalisation
+SELECTIONS = ("anova", "dispersion")
+VALUES = ("log", "rank")
+
+
+class CountFeatures(TransformerMixin, BaseEstimator):
+    """Selected genes of raw counts, as log-normalised values or as within-cell ranks.
+
+    Parameters
+    ----------
+    n_genes : how many genes are kept (all, when there are fewer).
+    selection : "anova" keeps the genes whose mean log expression differs most between the types
+        (F statistic); "dispersion" those of highest normalised dispersion, labels unseen.
+    values : "log" is log(1 + counts per 10,000); "rank" is ``within_cell_ranks``.
+    scale : divide every gene by its standard deviation over the training cells (no centring, so
+        that zeros stay zeros and the matrix sparse).
+
+    Learned from the training cells alone: ``genes_`` (kept var_names, in matrix order) and
+    ``scale_`` (their standard deviations, ones when ``scale`` is off).
+    """
+
+    def __init__(self, n_genes=2000, selection="anova", values="log", scale=True):
+        self.n_genes = n_genes
+        self.selection = selection
+        self.values = values
+        self.scale = scale
+
+    def fit(self, cells: ad.AnnData, labels: np.ndarray) -> CountFeatures:
+        """Choose genes and learn their spread from cells x genes raw counts."""
+        self._learn(cells, labels)
+        return self
+
+    def fit_transform(self, cells: ad.AnnData, labels: np.ndarray) -> sp.csr_matrix:
+        """Fit, and return what ``transform`` would, without computing it twice."""
+        return self._scaled(self._learn(cells, labels))
+
+    def transform(self, cells: ad.AnnData) -> sp.csr_matrix:
+        """Features of any cells, (n_cells, n_genes) float32; genes are found by name."""
+        return self._scaled(self._unscaled(cells))
+
+    def _learn(self, cells: ad.AnnData, labels: np.ndarray) -> sp.csr_matrix:
+        scores = gene_scores(cells.X, labels, self.selection)
+        kept = np.sort(np.argsort(-scores, kind="stable")[: self.n_genes])
+        self.genes_ = np.asarray(cells.var_names[kept[np.isfinite(scores[kept])]], dtype=str)
+        features = self._unscaled(cells)
+        self.scale_ = standard_deviations(features) if self.scale else np.ones(len(self.genes_))
+        return features
+
+    def _unscaled(self, cells: ad.AnnData) -> sp.csr_matrix:
+        counts = align_genes(cells, self.genes_)
+        if self.values == "rank":
+            return within_cell_ranks(counts)
+        # The library size is that of the whole cell, not of the selected genes.
+        return log_normalize(counts, total_counts(cells.X))
+
+    def _scaled(self, features: sp.csr_matrix) -> sp.csr_matrix:
+        features.data /= self.scale_.astype(np.float32)[features.indices]
+        return features
+
+
+def total_counts(counts: sp.spmatrix) -> np.ndarray:
+    """Counts per cell, (n_cells,) float64."""
+    return np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
+
+
+def normalize(counts: sp.csr_matrix, totals: np.ndarray) -> sp.csr_matrix:
+    """Counts per 10,000 counts of each cell, as a new float32 matrix."""
+    factors = (TARGET_COUNTS / np.maximum(totals, 1)).astype(np.float32)
+    data = counts.data * np.repeat(factors, np.diff(counts.indptr))
+    return sp.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+
+
+def log_normalize(counts: sp.csr_matrix, totals: np.ndarray) -> sp.csr_matrix:
+    """log(1 + counts per 10,000), as a new float32 matrix that stays sparse."""
+    normalized = normalize(counts, totals)
+    np.log1p(normalized.data, out=normalized.data)
+    return normalized
+
+
+def align_genes(cells: ad.AnnData, genes: np.ndarray) -> sp.csr_matrix:
+    """Counts in the columns ``genes`` (var_names), zeros where the cells lack a gene."""
+    columns = cells.var_names.get_indexer(genes)
+    found = np.flatnonzero(columns >= 0)
+    pick = sp.csr_matrix(
+        (np.ones(len(found), dtype=np.float32), (columns[found], found)),
+        shape=(cells.n_vars, len(genes)),
+    )
+    aligned = cells.X @ pick
+    aligned.sort_indices()
+    return aligned
+
+
+def within_cell_ranks(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Ranks of the genes within each cell, ties averaged, shifted and scaled to stay sparse.
+
+    A gene's value is (rank - rank of an unexpressed gene) / norm, where norm makes the centred
+    ranks of a cell have unit length times sqrt(n_genes): a dot product of centred values is a
+    Spearman correlation, so any correlation with a profile is linear in these values. The shift
+    is the same for all genes of a cell; it moves every type's score by (shift x sum of weights),
+    which a model whose weights sum to zero over genes does not see.
+    """
+    n_genes = counts.shape[1]
+    n_expressed = np.diff(counts.indptr)
+    cell = np.repeat(np.arange(counts.shape[0]), n_expressed)  # of every stored count
+    above_zeros = _ranks_above_zeros(counts, cell, n_genes - n_expressed)
+    mean = np.bincount(cell, above_zeros, minlength=counts.shape[0]) / n_genes
+    mean_square = np.bincount(cell, above_zeros**2, minlength=counts.shape[0]) / n_genes
+    norm = np.sqrt(np.maximum(mean_square - mean**2, 1e-12))
+    data = (above_zeros / norm[cell]).astype(np.float32)
+    return sp.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+
+
+def _ranks_above_zeros(counts: sp.csr_matrix, cell: np.ndarray, n_zeros: np.ndarray) -> np.ndarray:
+    """Average rank of every stored count in its cell, minus the average rank of its zeros."""
+    order = np.lexsort((counts.data, cell))
+    value, owner = counts.data[order], cell[order]
+    is_first = np.ones(len(order), dtype=bool)  # of a run of equal counts in one cell
+    is_first[1:] = (value[1:] != value[:-1]) | (owner[1:] != owner[:-1])
+    first = np.flatnonzero(is_first)
+    last = np.append(first[1:], len(order)) - 1
+    within = (first + last) / 2 - counts.indptr[owner[first]] + 1  # 1 for the smallest count
+    run = np.cumsum(is_first) - 1
+    ranks = np.empty(len(order))
+    ranks[order] = (within + (n_zeros[owner[first]] - 1) / 2)[run]
+    return ranks
+
+
+def gene_scores(counts: sp.csr_matrix, labels: np.ndarray, selection: str) -> np.ndarray:
+    """How informative each gene is, (n_genes,); minus infinity for genes in under 3 cells."""
+    scores = np.full(counts.shape[1], -np.inf)
+    seen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 3)
+    totals = total_counts(counts)
+    if selection == "anova":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seen_scores, _ = f_classif(log_normalize(counts, totals)[:, seen], labels)
+    elif selection == "dispersion":
+        seen_scores = normalized_dispersion(normalize(counts, totals)[:, seen])
+    else:
+        raise ValueError(f"selection is {selection!r}, expected one of {SELECTIONS}")
+    scores[seen] = np.nan_to_num(seen_scores, nan=-np.inf, posinf=np.finfo(float).max)
+    return scores
+
+
+def normalized_dispersion(normalized: sp.csr_matrix) -> np.ndarray:
+    """Variance over mean of each gene, standardised among genes of like mean, (n_genes,).
+
+    The statistic of Zheng et al. 2017 (doi 10.1038/ncomms14049), by scanpy's "cell_ranger"
+    flavour on library-size normalised counts.
+    """
+    from scanpy.preprocessing import highly_variable_genes  # slow to import
+
+    cells = ad.AnnData(normalized)
+    table = highly_variable_genes(
+        cells, flavor="cell_ranger", n_top_genes=normalized.shape[1], inplace=False
+    )
+    return table["dispersions_norm"].to_numpy()
+
+
+def standard_deviations(features: sp.csr_matrix) -> np.ndarray:
+    """Standard deviation of every column, (n_features,) float64, 1 where a column is constant."""
+    mean = np.asarray(features.mean(axis=0, dtype=np.float64)).ravel()
+    squares = sp.csr_matrix(
+        (features.data.astype(np.float64) ** 2, features.indices, features.indptr), features.shape
+    )
+    variance = np.asarray(squares.mean(axis=0)).ravel() - mean**2
+    return np.where(variance > 1e-12, np.sqrt(np.maximum(variance, 1e-12)), 1.0)
+
+
+def mean_profiles(cells: ad.AnnData, labels: np.ndarray) -> pd.DataFrame:
+    """Mean log-normalised expression of every gene in every type, types x genes."""
+    types, codes = np.unique(labels, return_inverse=True)
+    member = sp.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+    sums = (member @ log_normalize(cells.X, total_counts(cells.X))).toarray()
+    means = sums / np.bincount(codes)[:, None]
+    return pd.DataFrame(means, index=types, columns=cells.var_names)
+
+
+def similarity_order(profiles: pd.DataFrame) -> np.ndarray:
+    """Types (rows) in an order that puts those of alike profile side by side."""
+    if len(profiles) < 3:
+        return profiles.index.to_numpy()
+    distances = np.clip(1 - np.corrcoef(profiles.to_numpy()), 0, 2)
+    condensed = distances[np.triu_indices(len(profiles), k=1)]
+    tree = hierarchy.linkage(condensed, method="average", optimal_ordering=True)
+    return profiles.index.to_numpy()[hierarchy.leaves_list(tree)]

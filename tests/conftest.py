@@ -1,0 +1,50 @@
+"""Fixtures shared by the tests: small cells made here, real data where it is at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import anndata as ad
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+matplotlib.use("Agg")
+ROOT = Path(__file__).parent.parent
+# Scripts under test must not look for a server outside this machine: nothing listens on port 9.
+os.environ["CELLCLASSIFIER_MYGENE"] = "http://127.0.0.1:9/v3"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the repository; tests that need it skip where it is not."""
+    folder = Path(os.environ.get("CELLCLASSIFIER_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"real data is not at hand: {folder} is missing")
+    return folder
+
+
+@pytest.fixture
+def small_cells() -> ad.AnnData:
+    """120 cells x 60 genes of raw counts, three types with ten marker genes each."""
+    return make_cells()
+
+
+def make_cells(n_cells: int = 120, n_genes: int = 60, seed: int = 0) -> ad.AnnData:
+    """Poisson counts in which every type has ten genes of three-fold expression."""
+    rng = np.random.default_rng(seed)
+    types = np.array(["B", "NK", "T/x"])[np.arange(n_cells) % 3]
+    rates = np.full((n_cells, n_genes), 0.7)
+    for i, name in enumerate(np.unique(types)):
+        rates[types == name, 10 * i : 10 * (i + 1)] *= 3
+    counts = sp.csr_matrix(rng.poisson(rates).astype(np.float32))
+    obs = pd.DataFrame(
+        {"cell_type": pd.Categorical(types)}, index=[f"cell_{i}" for i in range(n_cells)]
+    )
+    var = pd.DataFrame(index=[f"gene_{i}" for i in range(n_genes)])
+    cells = ad.AnnData(counts, obs=obs, var=var)
+    cells.var["gene_symbol"] = cells.var_names
+    return cells
