@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
@@ -22,6 +22,8 @@ METRIC_NAMES = {
     "kappa": "Cohen's kappa",
 }
 LOWER_IS_BETTER = ("cross_entropy",)
+FLOOR = "majority"  # the method that looks at no gene
+SMALLEST_BIN = 10  # cells behind a point of a reliability curve
 
 
 def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
@@ -51,7 +53,7 @@ def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
     name = METRIC_NAMES[metric]
     axes.set_ylabel(name)
     value = f"{table['mean']['test'].iloc[0]:.2f} ± {table['std']['test'].iloc[0]:.2f}"
-    best = readable(methods[0]).replace("\n", " ")
+    best = readable(methods[0], " ").capitalize()
     note = " (lower is better)" if lower else ""
     axes.set_title(f"{best} is best on test cells: {name} {value}{note}", loc="left", pad=28)
     axes.legend(
@@ -77,7 +79,9 @@ def confusion(labels, predicted, types: np.ndarray, method: str) -> Figure:
         axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=color, fontsize=8)
     axes.set_xticks(range(len(types)), types, rotation=40, ha="right", rotation_mode="anchor")
     support = counts.sum(axis=1)
-    axes.set_yticks(range(len(types)), [f"{t}  ({n:,})" for t, n in zip(types, support, strict=True)])
+    axes.set_yticks(
+        range(len(types)), [f"{t}  ({n:,})" for t, n in zip(types, support, strict=True)]
+    )
     axes.set_xlabel("predicted type")
     axes.set_ylabel("true type (test cells, all splits)")
     axes.set_title(_confusion_title(shares, support, types, method), loc="left", fontsize=11)
@@ -89,51 +93,73 @@ def confusion(labels, predicted, types: np.ndarray, method: str) -> Figure:
 def calibration(tables: dict[str, pd.DataFrame], ece: dict[str, float]) -> Figure:
     """Reliability curves: accuracy against confidence, one line per method.
 
-    tables: per method the result of ``metrics.reliability``; ece: per method.
+    tables: per method the result of ``metrics.reliability``; ece: per method. The majority
+    baseline, whose confidence is the same for every cell, is left out.
     """
-    figure, axes = plt.subplots(figsize=(6.4, 5.2))
+    methods = [method for method in sorted(tables, key=ece.get) if method != FLOOR] or [FLOOR]
+    figure, axes = plt.subplots(figsize=(6.4, 5.6))
     axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
-    for i, method in enumerate(sorted(tables, key=ece.get)):
-        table = tables[method][lambda t: t["n_cells"] >= 10]
+    for i, method in enumerate(methods):
+        table = tables[method][lambda t: t["n_cells"] >= SMALLEST_BIN]
         label = f"{readable(method, ' ')} (ECE {ece[method]:.3f})"
         style = {"color": COLORS[i % 8], "marker": "osD^vP"[i % 6], "markersize": 5}
         axes.plot(table["confidence"], table["accuracy"], label=label, **style)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_xlabel("confidence (probability of the predicted type)")
-    axes.set_ylabel("accuracy of cells predicted with that confidence")
-    best, worst = min(ece, key=ece.get), max(ece, key=ece.get)
-    axes.set_title(
-        f"Probabilities of {readable(best, ' ')} can be taken at their word;\n"
-        f"those of {readable(worst, ' ')} are off by {ece[worst]:.0%} on average",
-        loc="left",
-    )
-    axes.text(0.98, 0.06, "below the dashed line: too sure", ha="right", color="#555555")
-    axes.legend(frameon=False, loc="upper left")
+    axes.set_ylabel("accuracy of test cells predicted with that confidence")
+    best, worst = methods[0], methods[-1]
+    title = f"{readable(best, ' ').capitalize()} is best calibrated: off by {ece[best]:.1%}"
+    if worst != best:
+        title += f";\n{readable(worst, ' ')} is worst: off by {ece[worst]:.1%} on average"
+    axes.set_title(title, loc="left")
+    axes.text(0.03, 0.95, "above the dashed line: not sure enough", color="#555555", fontsize=9)
+    axes.text(0.97, 0.04, "below it: too sure", ha="right", color="#555555", fontsize=9)
+    axes.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     return _clean(figure, axes)
 
 
 def score_against_time(summary: pd.DataFrame) -> Figure:
     """Test macro-F1 against fit seconds (all grid points), one point per method."""
-    test = summary.xs("test", level="dataset")
+    test = summary.xs("test", level="dataset").sort_values(("macro_f1", "mean"), ascending=False)
     score, seconds = test["macro_f1"], test["fit_seconds"]["mean"].clip(lower=0.01)
-    figure, axes = plt.subplots(figsize=(6.8, 4.6))
-    for i, method in enumerate(test.index):
-        x, y = seconds[method], score["mean"][method]
-        axes.errorbar(x, y, yerr=score["std"][method], fmt="o", color=COLORS[i % 8], capsize=3)
-        axes.annotate(
-            readable(method, " "), (x, y), xytext=(7, 5), textcoords="offset points", fontsize=9
+    methods = [method for method in test.index if method != FLOOR] or [FLOOR]
+    figure, axes = plt.subplots(figsize=(7.6, 4.6))
+    for i, method in enumerate(methods):
+        mean, std = score.loc[method, ["mean", "std"]]
+        axes.errorbar(
+            *(seconds[method], mean, std),
+            **dict(fmt="osD^vP"[i % 6], color=COLORS[i % 8], capsize=3, markersize=8),
+            label=f"{readable(method, ' ')}: {mean:.2f} ± {std:.2f}, {seconds[method]:,.3g} s",
         )
+    if FLOOR in test.index and methods != [FLOOR]:
+        floor = score["mean"][FLOOR]
+        axes.axhline(floor, color="#888888", linestyle="--", linewidth=1)
+        axes.text(1, floor, f"majority: {floor:.2f} ", **_right_above(axes))
     axes.set_xscale("log")
-    axes.set_xlim(seconds.min() / 2, seconds.max() * 5)  # room for the names
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(0, min(1.0, score["mean"].max() * 1.15))
     axes.set_xlabel("seconds to fit, grid search included (log scale)")
     axes.set_ylabel("macro-F1 on test cells")
-    best = score["mean"].idxmax()
-    near = seconds[score["mean"] >= score["mean"].max() - 0.02].idxmin()
-    finding = f"{readable(best, ' ')} scores highest ({score['mean'][best]:.2f})"
-    if near != best:
-        finding += f";\n{readable(near, ' ')} comes within 0.02 in {seconds[near]:.2g} s"
-    axes.set_title(finding + f" in {seconds[best]:.2g} s" * (near == best), loc="left")
+    axes.set_title(_time_title(score["mean"][methods], seconds[methods]), loc="left")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return _clean(figure, axes)
+
+
+def _time_title(score: pd.Series, seconds: pd.Series) -> str:
+    best = score.idxmax()
+    near = seconds[score >= score.max() - 0.02].idxmin()
+    finding = f"{readable(best, ' ').capitalize()} scores highest ({score[best]:.2f})"
+    if near == best:
+        return f"{finding}, in {seconds[best]:,.3g} s"
+    return f"{finding};\n{readable(near, ' ')} comes within 0.02 in {seconds[near]:,.3g} s"
+
+
+def _right_above(axes) -> dict:
+    """Text placement: at the right end, just above a horizontal line at data height."""
+    transform = axes.get_yaxis_transform()
+    return {"transform": transform, "ha": "right", "va": "bottom", "color": "#555555"}
 
 
 def readable(name: str, separator: str = "\n") -> str:
