@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import ZIP_DEFLATED
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-import skops.io
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from cellclassifier.boosting import BoostedTrees
 from cellclassifier.errors import InputError
 from cellclassifier.features import CountFeatures
 from cellclassifier.interface import CellClassifier
 from cellclassifier.metrics import METRICS, score
+from cellclassifier.persistence import load_parts, save_parts
 from cellclassifier.rank_regression import YieldingRegression
 
 FEATURES = "features__"  # prefix of grid keys that are parameters of the features
 CHUNK_CELLS = 4096
-
-# What skops may build when it loads one of our models, beyond what it trusts by itself.
-TRUSTED = (
-    "cellclassifier.features.CountFeatures",
-    "cellclassifier.rank_regression.YieldingRegression",
-)
+MODEL_FILE = "model.skops"
+XGBOOST = "xgboost" if sys.platform == "darwin" else "xgboost-cpu"  # as in requirements.txt
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Recipe:
     estimator: BaseEstimator
     features: CountFeatures
     grid: tuple[dict, ...]
-    threaded: bool = False  # the estimator itself uses n_jobs threads; the others run side by side
+    threads: str | None = None  # the estimator's parameter for threads; others fit side by side
     dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
 
 
@@ -75,20 +72,30 @@ RECIPES: dict[str, Recipe] = {
         RandomForestClassifier(n_estimators=100),
         CountFeatures(n_genes=1000, scale=False),
         grid=(
-            {"class_weight": "balanced_subsample", "min_samples_leaf": 3},
-            {"class_weight": None, "min_samples_leaf": 1},
+            {"class_weight": "balanced", "min_samples_leaf": 3},
+            {"class_weight": None, "min_samples_leaf": 3},
         ),
-        threaded=True,
+        threads="n_jobs",
         dense=True,
     ),
     "gbdt": Recipe(
         BoostedTrees(),
         CountFeatures(n_genes=2000, scale=False),
-        grid=(
-            {"max_depth": 4, "class_weight": None},
-            {"max_depth": 4, "class_weight": "balanced"},
+        grid=({"class_weight": "balanced"}, {"class_weight": None}),
+        threads="n_jobs",
+    ),
+    # Mean of the probabilities of the two; trees do not mind the scaling that the regression needs.
+    "soft_vote": Recipe(
+        VotingClassifier(
+            [
+                ("regression", LogisticRegression(max_iter=200)),
+                ("trees", BoostedTrees()),
+            ],
+            voting="soft",
         ),
-        threaded=True,
+        CountFeatures(n_genes=2000),
+        grid=({"regression__C": 0.003, "trees__class_weight": "balanced"},),
+        threads="trees__n_jobs",
     ),
 }
 METHODS = tuple(RECIPES)
@@ -126,7 +133,9 @@ class Baseline(CellClassifier):
     seed: int = 0
     jobs: int = 1
     quick: bool = False
-    packages: tuple[str, ...] = field(default=("numpy", "scikit-learn", "skops"), repr=False)
+    packages: tuple[str, ...] = field(
+        default=("numpy", "scikit-learn", "skops", XGBOOST), repr=False
+    )
 
     def fit(self, cells: ad.AnnData, labels: np.ndarray, validation=None) -> Baseline:
         """Fit every grid point on (cells, labels), keep the best on ``validation``.
@@ -135,12 +144,14 @@ class Baseline(CellClassifier):
         """
         self.trials_: list[Trial] = []
         best_score = -np.inf
-        for features, estimator, trial in self._fit_grid(cells, labels, validation):
-            self.trials_.append(trial)
-            macro_f1 = trial.val.get("macro_f1", 0.0)
-            if macro_f1 > best_score:
-                best_score, self.best_ = macro_f1, len(self.trials_) - 1
-                self.features_, self.estimator_ = features, estimator
+        # The linear algebra is small; BLAS threads would only fight with those of the fits.
+        with threadpool_limits(1, user_api="blas"):
+            for features, estimator, trial in self._fit_grid(cells, labels, validation):
+                self.trials_.append(trial)
+                macro_f1 = trial.val.get("macro_f1", 0.0)
+                if macro_f1 > best_score:
+                    best_score, self.best_ = macro_f1, len(self.trials_) - 1
+                    self.features_, self.estimator_ = features, estimator
         self.classes_ = self.estimator_.classes_.astype(str)
         self.genes_ = self.features_.genes_
         return self
@@ -172,7 +183,7 @@ class Baseline(CellClassifier):
 
     def _fitted(self, estimators, train, labels) -> Iterator[tuple[BaseEstimator, float]]:
         """Fit side by side, unless the estimators are threaded themselves: one pool at a time."""
-        jobs = 1 if self.recipe.threaded else min(self.jobs, len(estimators))
+        jobs = 1 if self.recipe.threads else min(self.jobs, len(estimators))
         parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
         return parallel(delayed(_timed_fit)(estimator, train, labels) for estimator in estimators)
 
@@ -185,8 +196,8 @@ class Baseline(CellClassifier):
         Threads share out the chunks, not the trees of a forest: a forest that adds its trees'
         votes in the order in which threads finish differs in the last digit from run to run.
         """
-        if "n_jobs" in estimator.get_params():
-            estimator.set_params(n_jobs=1)
+        if self.recipe.threads:
+            estimator.set_params(**{self.recipe.threads: 1})
 
         def predict(start):
             chunk = features[start : start + CHUNK_CELLS]
@@ -230,38 +241,24 @@ class Baseline(CellClassifier):
 
     def _new_estimator(self, parameters: dict) -> BaseEstimator:
         estimator = clone(self.recipe.estimator)
-        known = estimator.get_params()
-        shared = {"random_state": self.seed}
-        if self.recipe.threaded:
-            shared["n_jobs"] = self.jobs
-        shared = {key: value for key, value in shared.items() if key in known}
-        return estimator.set_params(**shared, **parameters)
+        seeds = {
+            name: self.seed
+            for name in estimator.get_params()
+            if name == "random_state" or name.endswith("__random_state")
+        }
+        threads = {self.recipe.threads: self.jobs} if self.recipe.threads else {}
+        return estimator.set_params(**seeds, **threads, **parameters)
 
     def _save_parts(self, folder: Path) -> dict:
-        parts = {"features": self.features_}
-        if isinstance(self.estimator_, BoostedTrees):
-            self.estimator_.save(folder / "trees.ubj")
-        else:
-            parts["estimator"] = self.estimator_
-        skops.io.dump(parts, folder / "model.skops", compression=ZIP_DEFLATED, compresslevel=1)
+        save_parts({"features": self.features_, "estimator": self.estimator_}, folder / MODEL_FILE)
         chosen = self.trials_[self.best_].parameters if self.trials_ else {}
         return {"hyperparameters": chosen}
 
     @classmethod
     def _load_parts(cls, folder: Path, description: dict) -> Baseline:
         model = cls(description["method"])
-        try:
-            parts = skops.io.load(folder / "model.skops", trusted=list(TRUSTED))
-            model.features_ = parts["features"]
-            if "estimator" in parts:
-                model.estimator_ = parts["estimator"]
-            else:
-                types = np.array(description["types"])
-                model.estimator_ = BoostedTrees.load(folder / "trees.ubj", types)
-        except Exception as error:  # whatever a damaged or hostile file provokes in its reader
-            raise InputError(
-                f"the model in {folder} cannot be read ({error}): train and save it again"
-            ) from error
+        parts = load_parts(folder / MODEL_FILE, ("features", "estimator"))
+        model.features_, model.estimator_ = parts["features"], parts["estimator"]
         model.trials_ = []
         return model
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -52,23 +50,28 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):
         weight = compute_sample_weight(parameters.pop("class_weight"), codes)
         self.model_ = XGBClassifier(tree_method="hist", **parameters)
         self.model_.fit(X, codes, sample_weight=weight)
+        # Whoever predicts many cells shares out the cells over threads.
+        self.model_.get_booster().set_param({"nthread": 1})
         return self
 
     def predict_proba(self, X: sp.csr_matrix) -> np.ndarray:
         """Probability of every type, (n_cells, n_types)."""
         return self.model_.predict_proba(X)
 
-    def save(self, path: Path) -> None:
-        """Write the trees in XGBoost's own binary JSON (.ubj)."""
-        self.model_.save_model(path)
+    def __getstate__(self) -> dict:
+        """State in which the trees are XGBoost's own binary JSON, as an array of bytes."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            raw = state["model_"].get_booster().save_raw("ubj")
+            state["model_"] = np.frombuffer(raw, dtype=np.uint8)
+        return state
 
-    @classmethod
-    def load(cls, path: Path, classes: np.ndarray) -> BoostedTrees:
-        """Read what ``save`` wrote; ``classes`` are the sorted type names."""
-        from xgboost import XGBClassifier
+    def __setstate__(self, state: dict) -> None:
+        """Read the trees back; damaged ones raise XGBoost's own error."""
+        if "model_" in state:
+            from xgboost import XGBClassifier
 
-        trees = cls()
-        trees.classes_ = np.asarray(classes)
-        trees.model_ = XGBClassifier()
-        trees.model_.load_model(path)
-        return trees
+            model = XGBClassifier()
+            model.load_model(bytearray(state["model_"].tobytes()))
+            state = {**state, "model_": model}
+        super().__setstate__(state)

@@ -13,7 +13,13 @@ import numpy as np
 import pandas as pd
 
 from cellclassifier import genes
-from cellclassifier.checks import check_counts, check_labels, check_names, drop_or_refuse_empty
+from cellclassifier.checks import (
+    check_counts,
+    check_groups,
+    check_labels,
+    check_names,
+    drop_or_refuse_empty,
+)
 from cellclassifier.errors import InputError
 from cellclassifier.unpickle import load_npy
 
@@ -56,26 +62,31 @@ def read_cells(options: CellsOptions, report=print) -> ad.AnnData:
     report: called with one line for whatever a person should know.
     Raises InputError, in one sentence, for anything that is not raw counts with labels.
     """
+    counts, obs, var, path = read_unchecked(options, report)
+    cells = _validated(counts, obs, var, options, report)
+    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), report=report)
+    cells.uns["source"] = {"file": path.name, "sha256": sha256(path), "shape": list(cells.shape)}
+    return genes.drop_unmapped(cells) if options.drop_unmapped_genes else cells
+
+
+def read_unchecked(options: CellsOptions, report=print):
+    """What the file holds, as it holds it: (counts, obs with "cell_type", var, path).
+
+    For ``read_cells`` and for whoever wants to say what is wrong with a file; only a file that is
+    missing, unreadable or no cells file raises InputError here.
+    """
     path = find_cells(options.cells)
     if path is None:
         report(
             f"No cells.npy found: using the {SAMPLE_NAME}, 700 cells. "
             "For real data put cells.npy here or pass --cells FILE (.npy or .h5ad)."
         )
-        counts, obs, var = _read_sample()
-        path = sample_path()
-    elif path.suffix == ".h5ad":
-        counts, obs, var = _read_h5ad(path, options)
-    else:
-        counts, obs, var = _read_npy(path)
-        if options.group_key:
-            raise InputError(
-                f"--group-key {options.group_key}: {path} has no obs columns; use .h5ad"
-            )
-    cells = _validated(counts, obs, var, options, report)
-    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), report=report)
-    cells.uns["source"] = {"file": path.name, "sha256": sha256(path), "shape": list(cells.shape)}
-    return genes.drop_unmapped(cells) if options.drop_unmapped_genes else cells
+        return *_read_sample(), sample_path()
+    if path.suffix == ".h5ad":
+        return *_read_h5ad(path, options), path
+    if options.group_key:
+        raise InputError(f"--group-key {options.group_key}: {path} has no obs columns; use .h5ad")
+    return *_read_npy(path), path
 
 
 def find_cells(given: Path | None) -> Path | None:
@@ -118,18 +129,20 @@ def _read_npy(path: Path):
     labels, gene_ids = (_as_strings(path, key, content[key]) for key in ("classes", "gene_ids"))
     names = content.get("cell_names", content.get("barcodes"))
     if names is None:
-        names = [f"cell_{i}" for i in range(len(labels))]
-    obs = pd.DataFrame({"cell_type": labels})
-    return (
-        counts,
-        obs.set_axis(_as_strings(path, "cell_names", names)),
-        pd.DataFrame(index=gene_ids),
-    )
+        names = np.array([f"cell_{i}" for i in range(len(labels))], dtype=str)
+    names = _as_strings(path, "cell_names", names)
+    if len(names) != len(labels):
+        raise InputError(f"{path} has {len(names)} cell names for {len(labels)} labels")
+    return counts, pd.DataFrame({"cell_type": labels}, index=names), pd.DataFrame(index=gene_ids)
 
 
 def _as_strings(path: Path, key: str, values) -> np.ndarray:
-    values = np.asarray(values)
-    if values.ndim != 1 or values.dtype.kind not in "UOSiu":
+    try:
+        values = np.asarray(values)
+    except ValueError:  # lists of unequal lengths
+        values = np.asarray(values, dtype=object)
+    is_flat = values.ndim == 1 and values.dtype.kind in "UOSiu"
+    if not is_flat or not all(value is None or np.isscalar(value) for value in values):
         raise InputError(
             f"{path}: {key!r} is an array of shape {values.shape} and type {values.dtype}; "
             "expected one text per entry"
@@ -206,6 +219,7 @@ def _validated(counts, obs, var, options: CellsOptions, report) -> ad.AnnData:
     check_names(obs.index, "cell name")
     check_names(var.index, "gene id")
     check_labels(obs)
+    check_groups(obs)
     cells = ad.AnnData(counts, obs=obs, var=var)
     cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
     return drop_or_refuse_empty(cells, options.drop_empty_cells, report)

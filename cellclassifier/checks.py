@@ -54,6 +54,15 @@ def check_labels(obs: pd.DataFrame) -> None:
         )
 
 
+def check_groups(obs: pd.DataFrame) -> None:
+    """Every cell has a group, where groups are asked for: none of them would be one more group."""
+    if "group" in obs and obs["group"].isna().any():
+        raise InputError(
+            f"groups are missing for {obs['group'].isna().sum()} of {len(obs)} cells "
+            f"(first: {obs.index[obs['group'].isna()][0]}): choose another --group-key"
+        )
+
+
 def check_names(names: pd.Index, what: str) -> None:
     """Names (of cells, of genes) are present and unique."""
     missing = names.isna() | (names.astype(str).str.strip() == "")
@@ -106,14 +115,14 @@ def _sentence_about_fractions(values: np.ndarray, counts: sp.csr_matrix) -> str:
     """Name log-normalised and normalised data as what they are."""
     remedy = "expected raw integer counts: use the file's raw matrix (--layer for .h5ad)"
     some = counts[:500]
+    totals = np.asarray(some.sum(axis=1, dtype=np.float64)).ravel()
+    if np.ptp(totals) < 0.02 * np.median(totals):
+        return f"the values look normalised to {np.median(totals):,.0f} counts per cell; {remedy}"
     if values.max() < 30 and some.nnz:
         log_totals = np.asarray(np.expm1(some.astype(np.float64)).sum(axis=1)).ravel()
         if np.ptp(log_totals) < 0.02 * np.median(log_totals):
             per_cell = f"log1p of counts per {np.median(log_totals):,.0f}"
             return f"the values look log-normalised ({per_cell}); {remedy}"
         return f"the values look log-normalised (fractions up to {values.max():.2f}); {remedy}"
-    totals = np.asarray(some.sum(axis=1)).ravel()
-    if np.ptp(totals) < 0.02 * np.median(totals):
-        return f"the values look normalised to {np.median(totals):,.0f} counts per cell; {remedy}"
     first = values[values != np.rint(values)][0]
     return f"the counts hold fractions (first: {first:g}); {remedy}"

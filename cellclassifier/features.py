@@ -10,6 +10,8 @@ from scipy.cluster import hierarchy
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_selection import f_classif
 
+from cellclassifier.errors import InputError
+
 TARGET_COUNTS = 10_000  # counts per cell after library-size normalisation
 SELECTIONS = ("anova", "dispersion")
 VALUES = ("log", "rank")
@@ -54,6 +56,11 @@ class CountFeatures(TransformerMixin, BaseEstimator):
         scores = gene_scores(cells.X, labels, self.selection)
         kept = np.sort(np.argsort(-scores, kind="stable")[: self.n_genes])
         self.genes_ = np.asarray(cells.var_names[kept[np.isfinite(scores[kept])]], dtype=str)
+        if not len(self.genes_):
+            raise InputError(
+                f"none of {cells.n_vars} genes is expressed in 3 or more of the {cells.n_obs} "
+                "training cells and differs between them: use more cells"
+            )
         features = self._unscaled(cells)
         self.scale_ = standard_deviations(features) if self.scale else np.ones(len(self.genes_))
         return features
@@ -117,7 +124,8 @@ def within_cell_ranks(counts: sp.csr_matrix) -> sp.csr_matrix:
     above_zeros = _ranks_above_zeros(counts, cell, n_genes - n_expressed)
     mean = np.bincount(cell, above_zeros, minlength=counts.shape[0]) / n_genes
     mean_square = np.bincount(cell, above_zeros**2, minlength=counts.shape[0]) / n_genes
-    norm = np.sqrt(np.maximum(mean_square - mean**2, 1e-12))
+    variance = mean_square - mean**2
+    norm = np.sqrt(np.where(variance > 1e-3, variance, np.inf))  # where all genes tie: zeros
     data = (above_zeros / norm[cell]).astype(np.float32)
     return sp.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
 
@@ -141,6 +149,8 @@ def gene_scores(counts: sp.csr_matrix, labels: np.ndarray, selection: str) -> np
     """How informative each gene is, (n_genes,); minus infinity for genes in under 3 cells."""
     scores = np.full(counts.shape[1], -np.inf)
     seen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 3)
+    if not len(seen):
+        return scores
     totals = total_counts(counts)
     if selection == "anova":
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -162,9 +172,7 @@ def normalized_dispersion(normalized: sp.csr_matrix) -> np.ndarray:
     from scanpy.preprocessing import highly_variable_genes  # slow to import
 
     cells = ad.AnnData(normalized)
-    table = highly_variable_genes(
-        cells, flavor="cell_ranger", n_top_genes=normalized.shape[1], inplace=False
-    )
+    table = highly_variable_genes(cells, flavor="cell_ranger", inplace=False)
     return table["dispersions_norm"].to_numpy()
 
 

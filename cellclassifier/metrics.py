@@ -25,10 +25,11 @@ def score(labels: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) ->
     columns in the order of ``classes``, which must be sorted. Cross-entropy is in nats.
     """
     predicted = classes[probabilities.argmax(axis=1)]
+    over_types = {"average": "macro", "labels": np.unique(labels), "zero_division": 0}
     return {
         "accuracy": sk.accuracy_score(labels, predicted),
-        "balanced_accuracy": sk.recall_score(labels, predicted, average="macro", zero_division=0),
-        "macro_f1": sk.f1_score(labels, predicted, average="macro", labels=np.unique(labels)),
+        "balanced_accuracy": sk.recall_score(labels, predicted, **over_types),
+        "macro_f1": sk.f1_score(labels, predicted, **over_types),
         "micro_f1": sk.f1_score(labels, predicted, average="micro"),
         "cross_entropy": sk.log_loss(labels, _clipped(probabilities), labels=classes),
         "mcc": sk.matthews_corrcoef(labels, predicted),

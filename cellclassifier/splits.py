@@ -12,24 +12,30 @@ from cellclassifier.errors import InputError
 
 PARTS = ("train", "val", "test")
 HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
+LARGEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
 GROUP_TRIALS = 200  # seeded allocations of groups to parts that are compared
 
 
 @dataclass(frozen=True)
-class SplitOptions:
-    """Which cells take part, and how often they are split: shared by every script."""
+class SubsetOptions:
+    """Which cells take part: shared by every script."""
 
     seed: int = 42
     """seed of the first split; the others count up from it"""
-
-    n_splits: int = 3
-    """how many train / validation / test splits"""
 
     max_cells: int | None = None
     """use a random subset of about so many cells, stratified by type"""
 
     min_cells_per_type: int | None = None
     """leave out types with fewer cells (at least 3 are needed to be in all parts)"""
+
+
+@dataclass(frozen=True)
+class SplitOptions(SubsetOptions):
+    """Which cells take part, and how often they are split."""
+
+    n_splits: int = 3
+    """how many train / validation / test splits"""
 
 
 def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
@@ -40,6 +46,8 @@ def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
     """
     if options.n_splits < 1:
         raise InputError(f"--n-splits {options.n_splits}: expected at least 1")
+    if not 0 <= options.seed <= LARGEST_SEED - options.n_splits:
+        raise InputError(f"--seed {options.seed}: expected 0 to 2**32 - 1, less --n-splits")
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     groups = cells.obs["group"].to_numpy().astype(str) if "group" in cells.obs else None
     seeds = range(options.seed, options.seed + options.n_splits)
@@ -48,7 +56,7 @@ def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
     )
 
 
-def restrict(cells: ad.AnnData, options: SplitOptions, report=print) -> ad.AnnData:
+def restrict(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnData:
     """Leave out small types and cells beyond ``max_cells``, as the options ask."""
     if options.min_cells_per_type:
         labels = cells.obs["cell_type"].astype(str)
@@ -61,6 +69,8 @@ def restrict(cells: ad.AnnData, options: SplitOptions, report=print) -> ad.AnnDa
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     if len(np.unique(labels)) < 2:
         raise InputError("fewer than 2 types are left: lower --min-cells-per-type")
+    if options.max_cells is not None and options.max_cells < 1:
+        raise InputError(f"--max-cells {options.max_cells}: expected at least 1")
     if options.max_cells and options.max_cells < cells.n_obs:
         cells = cells[subsample(labels, options.max_cells, options.seed)].copy()
         report(f"Using {cells.n_obs:,} of {len(labels):,} cells (--max-cells), stratified.")

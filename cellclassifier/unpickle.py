@@ -11,7 +11,7 @@ import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy
 
@@ -170,7 +170,7 @@ class _Recorder(pickle._Unpickler):
                 raise pickle.UnpicklingError("a dictionary key that is neither text nor number")
             mapping[key] = value
 
-    dispatch = {
+    dispatch: ClassVar[dict] = {
         **pickle._Unpickler.dispatch,
         pickle.REDUCE[0]: _record_call,
         pickle.NEWOBJ[0]: _record_call,

@@ -1,0 +1,91 @@
+"""Which boosting library for this shape: XGBoost, LightGBM or scikit-learn's histogram boosting.
+
+Same cells, same selected genes, same number of trees, depth and bins; one split.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import tyro
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import accuracy_score, f1_score
+
+from benchmarks.common import full_size_cells, print_table
+from cellclassifier.boosting import BoostedTrees
+from cellclassifier.cells import CellsOptions, read_cells
+from cellclassifier.command import available_cores
+from cellclassifier.features import CountFeatures
+from cellclassifier.splits import split_cells
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the comparison."""
+
+    cells: Path | None = None
+    """cells.npy; default: the full-size simulation"""
+
+    rounds: int = 20
+    """boosting rounds, of one tree per type each"""
+
+    n_genes: int = 1000
+    """selected genes"""
+
+
+def main(config: Config) -> None:
+    """Print seconds per round and test scores of each library."""
+    path = config.cells or full_size_cells()
+    cells = read_cells(CellsOptions(cells=path), report=lambda line: None)
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    parts = split_cells(labels, 42)
+    train, test = parts == "train", parts == "test"
+    features = CountFeatures(n_genes=config.n_genes, scale=False)
+    x_train = features.fit_transform(cells[train].copy(), labels[train])
+    x_test = features.transform(cells[test].copy())
+    rows = []
+    for name, (model, dense) in _models(config.rounds).items():
+        start = time.perf_counter()
+        model.fit(x_train.toarray() if dense else x_train, labels[train])
+        seconds = time.perf_counter() - start
+        predicted = model.predict(x_test.toarray() if dense else x_test)
+        scores = {
+            "accuracy": accuracy_score(labels[test], predicted),
+            "macro_f1": f1_score(labels[test], predicted, average="macro"),
+        }
+        rows.append({"library": name, "seconds_per_round": seconds / config.rounds, **scores})
+    table = pd.DataFrame(rows).set_index("library")
+    print_table(f"boosting: {train.sum():,} cells, {config.n_genes} genes", table.round(4))
+
+
+def _models(rounds: int) -> dict:
+    jobs = available_cores()
+    models = {
+        "XGBoost": (BoostedTrees(n_estimators=rounds, n_jobs=jobs), False),
+        "scikit-learn": (
+            HistGradientBoostingClassifier(
+                max_iter=rounds, max_depth=4, max_bins=32, early_stopping=False
+            ),
+            True,
+        ),
+    }
+    try:
+        from lightgbm import LGBMClassifier
+    except (ImportError, OSError) as error:  # its wheel needs a system-wide libgomp
+        print(f"left out: LightGBM does not load here ({error})")
+        return models
+    options = dict(max_depth=4, max_bin=31, subsample=0.7, subsample_freq=1, verbose=-1)
+    models["LightGBM"] = (
+        LGBMClassifier(
+            n_estimators=rounds, num_leaves=15, feature_fraction_bynode=0.1, n_jobs=jobs, **options
+        ),
+        False,
+    )
+    return models
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
