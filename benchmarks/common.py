@@ -25,10 +25,10 @@ class Measured:
     stdout: str
 
 
-def run_measured(command: list[str]) -> Measured:
-    """Run a command from the repository's root; its errors pass through and stop the benchmark."""
+def run_measured(command: list[str], cwd: Path | str = ROOT) -> Measured:
+    """Run a command; its errors pass through and stop the benchmark."""
     start = time.perf_counter()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
         stdout = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
