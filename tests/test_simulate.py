@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from benchmarks.population import CYTOTOXIC_T, HELPER2, MEMORY, NAIVE_CYTOTOXIC, NK, TYPES
 from benchmarks.simulate import (
     CELLS_PER_TYPE,
-    CYTOTOXIC_T,
-    HELPER2,
-    MEMORY,
-    NAIVE_CYTOTOXIC,
-    NK,
-    TYPES,
     apply_labelling_rule,
     most_dispersed_genes,
     scale_class_counts,
