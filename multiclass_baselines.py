@@ -25,10 +25,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellclassifier import command, features, plots
-from cellclassifier.baselines import METHODS, make_baseline
+from cellclassifier.baselines import make_baseline, require_known
 from cellclassifier.cells import CellsOptions, read_cells
 from cellclassifier.evaluation import evaluate, pooled_reliability, summarize
 from cellclassifier.metrics import METRICS
+from cellclassifier.recipes import METHODS
 from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
 from cellclassifier.splits import SplitOptions, restrict, split_all
 
@@ -58,6 +59,7 @@ class Config(SplitOptions, CellsOptions):
 
 def main(config: Config) -> pd.DataFrame:
     """Compare the methods; returns mean and standard deviation of each metric."""
+    require_known(config.methods)
     output = Output(config.output)
     record = RunRecord("multiclass_baselines", config, output)
 

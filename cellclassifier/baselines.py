@@ -1,4 +1,4 @@
-"""The named baseline classifiers, their small grids, and the search that picks among them."""
+"""The baseline classifiers: a recipe, its grid, and the search that picks a grid point."""
 
 from __future__ import annotations
 
@@ -14,93 +14,20 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from cellclassifier.boosting import BoostedTrees
 from cellclassifier.errors import InputError
 from cellclassifier.features import CountFeatures
 from cellclassifier.interface import CellClassifier
 from cellclassifier.metrics import METRICS, score
 from cellclassifier.persistence import load_parts, save_parts
-from cellclassifier.rank_regression import YieldingRegression
+from cellclassifier.recipes import METHODS, RECIPES, Recipe
 
 FEATURES = "features__"  # prefix of grid keys that are parameters of the features
 CHUNK_CELLS = 4096
 MODEL_FILE = "model.skops"
 XGBOOST = "xgboost" if sys.platform == "darwin" else "xgboost-cpu"  # as in requirements.txt
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A named pipeline: features learned from train, an estimator, and the grid to try.
-
-    Grid keys with the prefix ``features__`` are parameters of the features, the others of the
-    estimator. The first grid point is the default, used alone in quick runs and without
-    validation cells.
-    """
-
-    estimator: BaseEstimator
-    features: CountFeatures
-    grid: tuple[dict, ...]
-    threads: str | None = None  # the estimator's parameter for threads; others fit side by side
-    dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
-
-
-RECIPES: dict[str, Recipe] = {
-    "majority": Recipe(
-        DummyClassifier(strategy="prior"),
-        CountFeatures(n_genes=1, scale=False),
-        grid=({},),
-    ),
-    "logistic_regression": Recipe(
-        LogisticRegression(max_iter=200),
-        CountFeatures(n_genes=2000),
-        grid=({"C": 0.003}, {"C": 0.03}),
-    ),
-    "rank_regression": Recipe(
-        YieldingRegression(),
-        CountFeatures(n_genes=1000, selection="dispersion", values="rank", scale=False),
-        grid=tuple(
-            {"C": C, "exceptions": exceptions}
-            for exceptions in ("zheng68k", "none")
-            for C in (0.3, 0.03)
-        ),
-    ),
-    "random_forest": Recipe(
-        RandomForestClassifier(n_estimators=100),
-        CountFeatures(n_genes=1000, scale=False),
-        grid=(
-            {"class_weight": "balanced", "min_samples_leaf": 3},
-            {"class_weight": None, "min_samples_leaf": 3},
-        ),
-        threads="n_jobs",
-        dense=True,
-    ),
-    "gbdt": Recipe(
-        BoostedTrees(),
-        CountFeatures(n_genes=2000, scale=False),
-        grid=({"class_weight": "balanced"}, {"class_weight": None}),
-        threads="n_jobs",
-    ),
-    # Mean of the probabilities of the two; trees do not mind the scaling that the regression needs.
-    "soft_vote": Recipe(
-        VotingClassifier(
-            [
-                ("regression", LogisticRegression(max_iter=200)),
-                ("trees", BoostedTrees()),
-            ],
-            voting="soft",
-        ),
-        CountFeatures(n_genes=2000),
-        grid=({"regression__C": 0.003, "trees__class_weight": "balanced"},),
-        threads="trees__n_jobs",
-    ),
-}
-METHODS = tuple(RECIPES)
 
 
 @dataclass(frozen=True)
@@ -269,9 +196,16 @@ class Baseline(CellClassifier):
 
 def make_baseline(method: str, **options) -> Baseline:
     """A baseline by its name; InputError for a name that is none."""
-    if method not in RECIPES:
-        raise InputError(f"unknown method {method!r}: expected one of {', '.join(METHODS)}")
+    require_known((method,))
     return Baseline(method, **options)
+
+
+def require_known(methods: tuple[str, ...]) -> None:
+    """Raise InputError for a name that is no method's, or for no name at all."""
+    unknown = [name for name in methods if name not in RECIPES]
+    if unknown or not methods:
+        found = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
+        raise InputError(f"{found}: expected one or more of {', '.join(METHODS)}")
 
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:

@@ -38,7 +38,7 @@ class SplitOptions(SubsetOptions):
     """how many train / validation / test splits"""
 
 
-def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
+def split_all(cells: ad.AnnData, options: SplitOptions, report=print) -> pd.DataFrame:
     """The part of every cell (rows) in every split (columns, named by their seeds).
 
     Uses obs["cell_type"] and, where present, obs["group"]. Raises InputError like
@@ -50,6 +50,10 @@ def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
         raise InputError(f"--seed {options.seed}: expected 0 to 2**32 - 1, less --n-splits")
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     groups = cells.obs["group"].to_numpy().astype(str) if "group" in cells.obs else None
+    if groups is not None and len(np.unique(groups)) == 2:
+        report(
+            "Only two groups: one is the test part, the other is shared by training and validation."
+        )
     seeds = range(options.seed, options.seed + options.n_splits)
     return pd.DataFrame(
         {seed: split_cells(labels, seed, groups) for seed in seeds}, index=cells.obs_names
