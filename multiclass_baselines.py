@@ -60,6 +60,7 @@ class Config(SplitOptions, CellsOptions):
 def main(config: Config) -> pd.DataFrame:
     """Compare the methods; returns mean and standard deviation of each metric."""
     require_known(config.methods)
+    command.require_positive(config, "n_genes", "jobs")
     output = Output(config.output)
     record = RunRecord("multiclass_baselines", config, output)
 
@@ -74,7 +75,7 @@ def main(config: Config) -> pd.DataFrame:
     for method, split in (progress := tqdm(plan, unit="fit")):
         progress.set_description(f"{method}, split {split}")
         with record.step(method):
-            part = finished.load(f"{method}-split{split}")
+            part = finished.load(f"{method}-split{split}", needs=_files(config, method, split))
             tables.append(part or _run_part(config, cells, parts[split], method, output, finished))
 
     with record.step("outputs"):
@@ -84,6 +85,13 @@ def main(config: Config) -> pd.DataFrame:
     print(_short(summary).to_string())
     command.say_where(config.output)
     return summary
+
+
+def _files(config: Config, method: str, split: int) -> list[str]:
+    """What a finished part has written, relative to the output folder."""
+    predictions = f"predictions/{method}-split{split}.parquet"
+    model = [f"models/{method}/model.json"] if split == config.seed else []
+    return [predictions, *model]
 
 
 def _run_part(config, cells, part_of_cell, method, output, finished) -> dict[str, pd.DataFrame]:
@@ -138,7 +146,7 @@ def _key(config: Config, cells) -> str:
     """What a finished part depends on; methods and splits are in the names of the parts."""
     ignored = ("methods", "n_splits", "fresh", "jobs", "output", "cells")
     options = {k: v for k, v in vars(config).items() if k not in ignored}
-    return run_key(options, cells.uns["source"])
+    return run_key(options, cells.uns["source"], Path(__file__).read_text())
 
 
 def _short(summary: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +19,11 @@ FULL_SIZE = OUTPUT / "simulated" / "cells.npy"
 
 @dataclass(frozen=True)
 class Measured:
-    """A finished command: wall seconds, peak GiB of its largest process, standard output."""
+    """A finished command: wall seconds, peak GiB of its largest process, standard output.
+
+    For the root scripts the peak is in their run record: they reset the high-water mark between
+    steps, so that the operating system knows the last step's only.
+    """
 
     seconds: float
     peak_gib: float
@@ -36,6 +41,12 @@ def run_measured(command: list[str], cwd: Path | str = ROOT) -> Measured:
         raise SystemExit(f"{' '.join(command)} ended with exit code {process.returncode}")
     unit = 2**30 if sys.platform == "darwin" else 2**20
     return Measured(time.perf_counter() - start, usage.ru_maxrss / unit, stdout)
+
+
+def recorded_peak_gib(output: Path, name: str) -> float:
+    """Peak memory of a root script's run, from its run record."""
+    record = json.loads((output / "results" / f"run_{name}.json").read_text())
+    return record["peak_gib"]
 
 
 def script(name: str, *options: object) -> list[str]:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import pandas as pd
 import tyro
 
-from benchmarks.common import OUTPUT, print_table, run_measured, script, shared_data
+from benchmarks.common import (
+    OUTPUT,
+    print_table,
+    recorded_peak_gib,
+    run_measured,
+    script,
+    shared_data,
+)
 
 # Two types of ifnb are too rare to be in all parts of both batches.
 RUNS = {
@@ -41,6 +48,7 @@ def main(config: Config) -> None:
         if path:
             options += ["--cells", path]
         measured = run_measured(script("multiclass_baselines.py", *options, "--fresh"))
+        peak = recorded_peak_gib(folder, "multiclass_baselines")
         summary = pd.read_csv(folder / "results" / "summary.csv")
         for _, row in summary[summary["dataset"] == "test"].iterrows():
             scores = {
@@ -48,7 +56,7 @@ def main(config: Config) -> None:
                 for metric in ("accuracy", "macro_f1", "ece")
             }
             rows.append({"data": name, "method": row["method"], **scores})
-        print(f"{name}: {measured.seconds:.0f} s, peak {measured.peak_gib:.2f} GiB")
+        print(f"{name}: {measured.seconds:.0f} s, peak {peak:.2f} GiB")
     table = pd.DataFrame(rows).set_index(["data", "method"])
     print_table(f"real data: test scores, {config.n_splits} splits", table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -12,7 +13,15 @@ from pathlib import Path
 import pandas as pd
 import tyro
 
-from benchmarks.common import ROOT, Measured, print_table, run_measured, script, shared_data
+from benchmarks.common import (
+    ROOT,
+    Measured,
+    print_table,
+    recorded_peak_gib,
+    run_measured,
+    script,
+    shared_data,
+)
 from cellclassifier.cells import CellsOptions, read_cells
 from cellclassifier.splits import SplitOptions, split_all
 
@@ -54,7 +63,8 @@ def _ours(path: Path, config: Config) -> dict:
         options = ["--cells", path, "--n-splits", config.n_splits, "--output", folder]
         measured = run_measured(script("multiclass_baselines.py", *options, "--methods", *METHODS))
         table = pd.read_csv(Path(folder) / "results" / "combined_results.csv")
-    return _row(measured, table[table["dataset"] == "test"])
+        peak = recorded_peak_gib(Path(folder), "multiclass_baselines")
+    return _row(dataclasses.replace(measured, peak_gib=peak), table[table["dataset"] == "test"])
 
 
 def _seed(path: Path, config: Config) -> dict:

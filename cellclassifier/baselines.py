@@ -187,9 +187,14 @@ class Baseline(CellClassifier):
 
     @classmethod
     def _load_parts(cls, folder: Path, description: dict) -> Baseline:
-        model = cls(description["method"])
+        model = make_baseline(str(description["method"]))
         parts = load_parts(folder / MODEL_FILE, ("features", "estimator"))
         model.features_, model.estimator_ = parts["features"], parts["estimator"]
+        expected = type(model.recipe.features), type(model.recipe.estimator)
+        if (type(model.features_), type(model.estimator_)) != expected:
+            raise InputError(f"{folder} does not hold a {model.method}: train and save it again")
+        if list(model.estimator_.classes_) != description["types"]:
+            raise InputError(f"the types in {folder} disagree: train and save the model again")
         model.trials_ = []
         return model
 

@@ -58,6 +58,10 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):
         """Probability of every type, (n_cells, n_types)."""
         return self.model_.predict_proba(X)
 
+    def predict(self, X: sp.csr_matrix) -> np.ndarray:
+        """Most probable type, (n_cells,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
     def __getstate__(self) -> dict:
         """State in which the trees are XGBoost's own binary JSON, as an array of bytes."""
         state = dict(super().__getstate__())

@@ -63,10 +63,12 @@ def read_cells(options: CellsOptions, report=print) -> ad.AnnData:
     Raises InputError, in one sentence, for anything that is not raw counts with labels.
     """
     counts, obs, var, path = read_unchecked(options, report)
-    cells = _validated(counts, obs, var, options, report)
+    cells = _validated(counts, obs, var)
     cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), report=report)
     cells.uns["source"] = {"file": path.name, "sha256": sha256(path), "shape": list(cells.shape)}
-    return genes.drop_unmapped(cells) if options.drop_unmapped_genes else cells
+    if options.drop_unmapped_genes:
+        cells = genes.drop_unmapped(cells)
+    return drop_or_refuse_empty(cells, options.drop_empty_cells, report)
 
 
 def read_unchecked(options: CellsOptions, report=print):
@@ -214,7 +216,7 @@ def _read_sample():
     return values, obs.set_axis(sample.obs_names), pd.DataFrame(index=sample.raw.var_names)
 
 
-def _validated(counts, obs, var, options: CellsOptions, report) -> ad.AnnData:
+def _validated(counts, obs, var) -> ad.AnnData:
     counts = check_counts(counts, n_cells=len(obs), n_genes=len(var))
     check_names(obs.index, "cell name")
     check_names(var.index, "gene id")
@@ -222,4 +224,4 @@ def _validated(counts, obs, var, options: CellsOptions, report) -> ad.AnnData:
     check_groups(obs)
     cells = ad.AnnData(counts, obs=obs, var=var)
     cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
-    return drop_or_refuse_empty(cells, options.drop_empty_cells, report)
+    return cells

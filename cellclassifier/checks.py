@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from cellclassifier.errors import InputError
 
 CHUNK = 4_000_000  # stored values looked at together, so that a check needs little memory
+NO_LABEL = ("", "nan", "NaN", "None", "<NA>")  # what numpy and pandas make of a missing text
 LARGEST_COUNT = 2**24  # float32 holds every integer up to here
 
 
@@ -41,7 +42,7 @@ def check_counts(counts, n_cells: int, n_genes: int) -> sp.csr_matrix:
 
 def check_labels(obs: pd.DataFrame) -> None:
     """Every cell has a label, and there are at least two types."""
-    missing = obs["cell_type"].isna() | (obs["cell_type"].astype(str).str.strip() == "")
+    missing = obs["cell_type"].isna() | obs["cell_type"].astype(str).str.strip().isin(NO_LABEL)
     if missing.any():
         raise InputError(
             f"labels are missing for {missing.sum()} of {len(obs)} cells "

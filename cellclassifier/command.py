@@ -39,6 +39,14 @@ def run(main: Callable[[Config], object], config_class: type[Config], descriptio
         )
 
 
+def require_positive(config: object, *names: str) -> None:
+    """Raise InputError where an option that counts something is below 1 (None is fine)."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+
+
 def available_cores() -> int:
     """Cores that this process may use (its affinity, not the machine's count)."""
     if hasattr(os, "sched_getaffinity"):

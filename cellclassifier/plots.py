@@ -35,7 +35,7 @@ def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
     lower = metric in LOWER_IS_BETTER
     table = table.sort_values(("mean", "test"), ascending=lower)
     methods = table.index.to_list()
-    figure, axes = plt.subplots(figsize=(1.6 + 1.55 * len(methods), 4.2))
+    figure, axes = plt.subplots(figsize=(max(7.5, 1.6 + 1.55 * len(methods)), 4.2))
     width = 0.27
     for i, part in enumerate(PART_COLORS):
         mean, std = table["mean"][part], table["std"][part]
@@ -49,7 +49,7 @@ def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
         mean, std = table["mean"]["test"][method], table["std"]["test"][method]
         axes.text(i + width, mean + std + 0.015 * top, f"{mean:.2f}", ha="center", fontsize=9)
     axes.set_xticks(range(len(methods)), [readable(name) for name in methods])
-    axes.set_ylim(min(0, table["mean"].min().min() * 1.1), 1.1 * top)
+    axes.set_ylim(min(0, table["mean"].min().min() * 1.1), max(1.1 * top, 0.05))
     name = METRIC_NAMES[metric]
     axes.set_ylabel(name)
     value = f"{table['mean']['test'].iloc[0]:.2f} ± {table['std']['test'].iloc[0]:.2f}"
@@ -70,7 +70,7 @@ def confusion(labels, predicted, types: np.ndarray, method: str) -> Figure:
         dropna=False,
     ).to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 3.2 + 0.52 * len(types)
+    size = max(6, 3.2 + 0.52 * len(types))  # the title needs room, too
     figure, axes = plt.subplots(figsize=(size + 1.2, size))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(shares >= 0.005):

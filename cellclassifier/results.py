@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -124,6 +124,7 @@ class FinishedParts:
     """
 
     def __init__(self, output: Output, script: str, key: str, fresh: bool = False):
+        self.output = output
         base = output.folder / ".finished" / script
         self.folder = base / key
         if base.exists():
@@ -131,8 +132,13 @@ class FinishedParts:
                 if fresh or other != self.folder:
                     shutil.rmtree(other)
 
-    def load(self, name: str) -> dict[str, pd.DataFrame] | None:
-        """The tables that ``save`` kept, or None when the part is not finished."""
+    def load(self, name: str, needs: Iterable[str] = ()) -> dict[str, pd.DataFrame] | None:
+        """The tables that ``save`` kept, or None when the part is not finished.
+
+        needs: files, relative to the output folder, without which it does not count as finished.
+        """
+        if not all((self.output.folder / file).exists() for file in needs):
+            return None
         path = self.folder / f"{safe_name(name)}.json"
         try:
             tables = json.loads(path.read_text())

@@ -48,3 +48,23 @@ def make_cells(n_cells: int = 120, n_genes: int = 60, seed: int = 0) -> ad.AnnDa
     cells = ad.AnnData(counts, obs=obs, var=var)
     cells.var["gene_symbol"] = cells.var_names
     return cells
+
+
+@pytest.fixture(scope="session")
+def cells_npy(tmp_path_factory) -> Path:
+    """A cells.npy of 90 cells of three types, one with a slash in its name."""
+    cells = make_cells(90)
+    content = {
+        "UMI": cells.X.tocsc().astype(np.int32),
+        "classes": cells.obs["cell_type"].to_numpy().astype(str),
+        "gene_ids": cells.var_names.to_numpy().astype(str),
+        "cell_names": cells.obs_names.to_numpy().astype(str),
+    }
+    path = tmp_path_factory.mktemp("data") / "cells.npy"
+    np.save(path, content, allow_pickle=True)
+    return path
+
+
+def files_of(output) -> set[str]:
+    """Relative paths of all files under a folder."""
+    return {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}

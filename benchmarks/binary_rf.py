@@ -1,0 +1,74 @@
+"""binary_rf.py on the full-size simulation, and against the seed's way on real cells."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import tyro
+
+from benchmarks.common import full_size_cells, print_table, run_measured, script, shared_data
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the benchmark."""
+
+    full_size: Path | None = None
+    """simulated cells.npy of full size; default: made once under benchmarks/output"""
+
+    cells: Path | None = None
+    """real cells.npy; default: the one beside the repository"""
+
+
+def main(config: Config) -> None:
+    """Print one table: seconds, peak memory, trees and mean AUROC of each command."""
+    rows = {"full size, ours": _ours(config.full_size or full_size_cells())}
+    real = config.cells or shared_data("cells.npy")
+    if real is not None:
+        rows |= {"real cells, ours": _ours(real), "real cells, seed": _seed(real)}
+    table = pd.DataFrame(rows).T
+    table["ms_per_tree"] = 1000 * table["fit_seconds"] / table["trees"]
+    print_table("binary rf: 2 ways to draw negatives; ours 3 repeats, seed 1", table.round(3))
+    if real is not None:
+        ours, seed = table.loc["real cells, ours"], table.loc["real cells, seed"]
+        faster = seed["ms_per_tree"] / ours["ms_per_tree"]
+        memory = ours["peak_gib"] / seed["peak_gib"]
+        print(f"ours is {faster:.1f} times faster per tree, with {memory:.2f} of the memory")
+
+
+def _ours(path: Path) -> dict:
+    """The whole command; its step "fits" draws, selects, grows, scores and permutes."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = run_measured(script("binary_rf.py", "--cells", path, "--output", folder))
+        results = Path(folder) / "results"
+        table = pd.read_csv(results / "binary_rf_results.csv")
+        record = json.loads((results / "run_binary_rf.json").read_text())
+    options = record["options"]
+    n_fits = table["AUROC"].notna().sum() * options["n_repeats"]
+    return {
+        "seconds": measured.seconds,
+        "peak_gib": measured.peak_gib,
+        "fit_seconds": record["steps"]["fits"]["seconds"],
+        "trees": n_fits * options["n_trees"],
+        "auroc": table["AUROC"].mean(),
+    }
+
+
+def _seed(path: Path) -> dict:
+    measured = run_measured(script("benchmarks.binary_seed_way", "--cells", path))
+    facts = json.loads(measured.stdout)
+    return {
+        "seconds": measured.seconds,
+        "peak_gib": measured.peak_gib,
+        "fit_seconds": facts["seconds"],
+        "trees": facts["trees"],
+        "auroc": facts["auroc"],
+    }
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))

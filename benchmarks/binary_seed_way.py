@@ -1,0 +1,61 @@
+"""The seed's way to binary forests, written here as a reference for ``benchmarks.binary_rf``.
+
+Everything dense and scaled over all cells and all genes, before any split; then, one after the
+other, a forest of 10 trees per type and way to draw negatives, on a balanced draw that is split
+70 / 30. Not to be copied: it is what ours is measured against.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from cellclassifier.binary import SCHEMES, draw_balanced
+from cellclassifier.cells import CellsOptions, read_cells
+from cellclassifier.features import log_normalize, total_counts
+
+N_TREES = 10
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the reference."""
+
+    cells: Path
+    """cells.npy"""
+
+
+def main(config: Config) -> None:
+    """Print, as JSON, the seconds of all fits (scaling included), their trees and mean AUROC."""
+    cells = read_cells(CellsOptions(cells=config.cells), report=lambda line: None)
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    start = time.perf_counter()
+    dense = log_normalize(cells.X, total_counts(cells.X)).toarray()
+    dense = StandardScaler().fit_transform(dense)
+    aurocs = []
+    for name in np.unique(labels):
+        for scheme in SCHEMES:
+            rows = draw_balanced(labels, name, scheme, np.random.default_rng(42))
+            arrays = train_test_split(
+                *(dense[rows], labels[rows] == name),
+                **dict(test_size=0.3, random_state=42, stratify=labels[rows] == name),
+            )
+            x_train, x_test, y_train, y_test = arrays
+            forest = RandomForestClassifier(N_TREES, random_state=42).fit(x_train, y_train)
+            aurocs.append(roc_auc_score(y_test, forest.predict_proba(x_test)[:, 1]))
+    seconds = time.perf_counter() - start
+    trees = N_TREES * len(aurocs)
+    print(json.dumps({"seconds": seconds, "trees": trees, "auroc": float(np.mean(aurocs))}))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
