@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -55,7 +57,7 @@ def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
     value = f"{table['mean']['test'].iloc[0]:.2f} ± {table['std']['test'].iloc[0]:.2f}"
     best = readable(methods[0], " ").capitalize()
     note = " (lower is better)" if lower else ""
-    axes.set_title(f"{best} is best on test cells: {name} {value}{note}", loc="left", pad=28)
+    _set_title(axes, f"{best} is best on test cells: {name} {value}{note}", pad=28)
     axes.legend(
         ncols=3, frameon=False, loc="lower left", bbox_to_anchor=(-0.01, 0.995), borderaxespad=0.2
     )
@@ -84,7 +86,7 @@ def confusion(labels, predicted, types: np.ndarray, method: str) -> Figure:
     )
     axes.set_xlabel("predicted type")
     axes.set_ylabel("true type (test cells, all splits)")
-    axes.set_title(_confusion_title(shares, support, types, method), loc="left", fontsize=11)
+    _set_title(axes, _confusion_title(shares, support, types, method), fontsize=11)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(1))
     bar.set_label("share of the true type's cells")
     return figure
@@ -111,7 +113,7 @@ def calibration(tables: dict[str, pd.DataFrame], ece: dict[str, float]) -> Figur
     title = f"{readable(best, ' ').capitalize()} is best calibrated: off by {ece[best]:.1%}"
     if worst != best:
         title += f";\n{readable(worst, ' ')} is worst: off by {ece[worst]:.1%} on average"
-    axes.set_title(title, loc="left")
+    _set_title(axes, title)
     axes.text(0.03, 0.95, "above the dashed line: not sure enough", color="#555555", fontsize=9)
     axes.text(0.97, 0.04, "below it: too sure", ha="right", color="#555555", fontsize=9)
     axes.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
@@ -142,7 +144,7 @@ def score_against_time(summary: pd.DataFrame) -> Figure:
     axes.set_ylim(0, min(1.0, score["mean"].max() * 1.15))
     axes.set_xlabel("seconds to fit, grid search included (log scale)")
     axes.set_ylabel("macro-F1 on test cells")
-    axes.set_title(_time_title(score["mean"][methods], seconds[methods]), loc="left")
+    _set_title(axes, _time_title(score["mean"][methods], seconds[methods]))
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return _clean(figure, axes)
 
@@ -181,6 +183,14 @@ def _confusion_title(shares, support, types, method: str) -> str:
 
 def _upper(table: pd.DataFrame) -> float:
     return float((table["mean"] + table["std"]).max().max())
+
+
+def _set_title(axes, text: str, **options) -> None:
+    """Left-aligned title, wrapped so that it is no wider than the figure."""
+    figure = axes.get_figure()
+    inches = figure.get_figwidth() * (1 - axes.get_position().x0)
+    lines = (textwrap.fill(line, int(inches * 10)) for line in text.splitlines())
+    axes.set_title("\n".join(lines), loc="left", **options)
 
 
 def _clean(figure: Figure, axes) -> Figure:
