@@ -43,7 +43,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "rank_regression": Recipe(
         YieldingRegression(),
-        # The rule looks at 1,000 genes; a tenth more, since those chosen from train differ a little.
+        # The rule looks at 1,000 genes; a tenth more, as those chosen from train differ a little.
         CountFeatures(n_genes=1100, selection="dispersion", values="rank", scale=False),
         grid=tuple(
             {"C": C, "exceptions": exceptions}

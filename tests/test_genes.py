@@ -16,7 +16,6 @@ from cellclassifier import genes
 from cellclassifier.errors import InputError
 from cellclassifier.genes import drop_unmapped, kind_of_ids, strip_version, symbols_of
 
-
 SLOW_SECONDS = 5.0  # well beyond any wait of a busy machine, and of the time-out under test
 
 
