@@ -37,11 +37,13 @@ def main(config: Config) -> None:
 
 def growth(table: pd.DataFrame):
     """Seconds per step and peak memory against the number of cells, log-log."""
-    figure, (left, right) = plt.subplots(ncols=2, figsize=(10.5, 4.4))
-    steps = table.drop(columns="peak_gib")
-    for i, (name, seconds) in enumerate(steps.items()):
+    figure, (left, right) = plt.subplots(ncols=2, figsize=(11, 4.6))
+    whole = table["whole command"]
+    left.plot(table.index, whole, color="black", linewidth=2.5, marker="o", label="whole command")
+    methods = table.columns.difference(["read", "outputs", "whole command", "peak_gib"])
+    for i, name in enumerate(methods):
         style = {"color": COLORS[i % 8], "marker": "osD^vP*X"[i % 8]}
-        left.plot(table.index, seconds, label=readable(name, " "), **style)
+        left.plot(table.index, table[name], label=readable(name, " "), **style)
     right.plot(table.index, table["peak_gib"], color=COLORS[0], marker="o")
     for axes, what in ((left, "seconds"), (right, "peak memory (GiB)")):
         axes.set(xscale="log", xlabel="cells", ylabel=what)
@@ -50,16 +52,14 @@ def growth(table: pd.DataFrame):
         axes.spines[["top", "right"]].set_visible(False)
     left.set_yscale("log")
     right.set_ylim(0)
-    slope = np.polyfit(np.log(table.index), np.log(table["whole command"]), 1)[0]
-    times = table.index[-1] / table.index[0]
-    factor = table["whole command"].iloc[-1] / table["whole command"].iloc[0]
-    left.set_title(
-        f"{times:.0f} x the cells take {factor:.0f} x the time (power {slope:.1f})", loc="left"
-    )
+    slope = np.polyfit(np.log(table.index), np.log(whole), 1)[0]
+    cells, seconds = table.index[-1] / table.index[0], whole.iloc[-1] / whole.iloc[0]
+    title = f"{cells:.0f} x the cells take {seconds:.0f} x the time (power {slope:.1f})"
+    left.set_title(title, loc="left")
     peak = table["peak_gib"].iloc[-1]
     right.set_title(f"{table.index[-1]:,} cells fit in {peak:.1f} GiB", loc="left")
-    left.legend(frameon=False, fontsize=8)
     figure.tight_layout()
+    left.legend(frameon=False, ncols=4, loc="upper left", bbox_to_anchor=(0, -0.14), fontsize=9)
     return figure
 
 
