@@ -99,10 +99,8 @@ class Baseline(CellClassifier):
             fit_input = train.toarray() if self.recipe.dense else train  # selected genes only
             feature_seconds = time.perf_counter() - start
             val = features.transform(validation[0]) if validation else None
-            estimators = [self._new_estimator(point) for point in points]
-            for point, (estimator, seconds) in zip(
-                points, self._fitted(estimators, fit_input, labels), strict=True
-            ):
+            fitted = self._fitted(points, fit_input, labels)
+            for point, (estimator, seconds) in zip(points, fitted, strict=True):
                 trial = Trial(
                     {**feature_parameters, **point},
                     len(features.genes_),
@@ -112,11 +110,15 @@ class Baseline(CellClassifier):
                 )
                 yield features, estimator, trial
 
-    def _fitted(self, estimators, train, labels) -> Iterator[tuple[BaseEstimator, float]]:
-        """Fit side by side, unless the estimators are threaded themselves: one pool at a time."""
-        jobs = 1 if self.recipe.threads else min(self.jobs, len(estimators))
-        parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
-        return parallel(delayed(_timed_fit)(estimator, train, labels) for estimator in estimators)
+    def _fitted(self, points, train, labels) -> Iterator[tuple[BaseEstimator, float]]:
+        """Fit the points side by side; cores to spare go into the fits, where they know how."""
+        side_by_side = min(self.jobs, len(points))
+        threads = self.jobs // side_by_side
+        parallel = Parallel(n_jobs=side_by_side, prefer="threads", return_as="generator")
+        return parallel(
+            delayed(_timed_fit)(self._new_estimator(point, threads), train, labels)
+            for point in points
+        )
 
     def _score(self, estimator, features, labels) -> dict[str, float]:
         return score(labels, self._probabilities(estimator, features), estimator.classes_)
@@ -170,15 +172,15 @@ class Baseline(CellClassifier):
             **{key.removeprefix(FEATURES): value for key, value in parameters.items()}
         )
 
-    def _new_estimator(self, parameters: dict) -> BaseEstimator:
+    def _new_estimator(self, parameters: dict, threads: int) -> BaseEstimator:
         estimator = clone(self.recipe.estimator)
         seeds = {
             name: self.seed
             for name in estimator.get_params()
             if name == "random_state" or name.endswith("__random_state")
         }
-        threads = {self.recipe.threads: self.jobs} if self.recipe.threads else {}
-        return estimator.set_params(**seeds, **threads, **parameters)
+        own_threads = {self.recipe.threads: threads} if self.recipe.threads else {}
+        return estimator.set_params(**seeds, **own_threads, **parameters)
 
     def _save_parts(self, folder: Path) -> dict:
         save_parts({"features": self.features_, "estimator": self.estimator_}, folder / MODEL_FILE)

@@ -19,9 +19,9 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_estimators=200,
+        n_estimators=100,
         max_depth=4,
-        learning_rate=0.1,
+        learning_rate=0.2,
         min_child_weight=1.0,
         subsample=0.7,
         colsample_bynode=0.1,

@@ -26,7 +26,7 @@ class Recipe:
     estimator: BaseEstimator
     features: CountFeatures
     grid: tuple[dict, ...]
-    threads: str | None = None  # the estimator's parameter for threads; others fit side by side
+    threads: str | None = None  # the estimator's own parameter for threads, where it has one
     dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
 
 
@@ -63,7 +63,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "gbdt": Recipe(
         BoostedTrees(),
-        CountFeatures(n_genes=2000, scale=False),
+        CountFeatures(n_genes=1000, scale=False),
         grid=({"class_weight": "balanced"}, {"class_weight": None}),
         threads="n_jobs",
     ),
