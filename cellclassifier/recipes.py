@@ -72,7 +72,7 @@ RECIPES: dict[str, Recipe] = {
         VotingClassifier(
             [
                 ("regression", LogisticRegression(max_iter=200)),
-                ("trees", BoostedTrees()),
+                ("trees", BoostedTrees(n_estimators=200, learning_rate=0.1)),
             ],
             voting="soft",
         ),
