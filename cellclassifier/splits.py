@@ -44,20 +44,25 @@ def split_all(cells: ad.AnnData, options: SplitOptions, report=print) -> pd.Data
     Uses obs["cell_type"] and, where present, obs["group"]. Raises InputError like
     ``split_cells``.
     """
-    if options.n_splits < 1:
-        raise InputError(f"--n-splits {options.n_splits}: expected at least 1")
-    if not 0 <= options.seed <= LARGEST_SEED - options.n_splits:
-        raise InputError(f"--seed {options.seed}: expected 0 to 2**32 - 1, less --n-splits")
+    seeds = seeds_from(options.seed, options.n_splits, "--n-splits")
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     groups = cells.obs["group"].to_numpy().astype(str) if "group" in cells.obs else None
     if groups is not None and len(np.unique(groups)) == 2:
         report(
             "Only two groups: one is the test part, the other is shared by training and validation."
         )
-    seeds = range(options.seed, options.seed + options.n_splits)
     return pd.DataFrame(
         {seed: split_cells(labels, seed, groups) for seed in seeds}, index=cells.obs_names
     )
+
+
+def seeds_from(first: int, n: int, option: str) -> range:
+    """``n`` seeds counting up from ``first``; InputError, naming the option, if there are none."""
+    if n < 1:
+        raise InputError(f"{option} {n}: expected at least 1")
+    if not 0 <= first <= LARGEST_SEED - n:
+        raise InputError(f"--seed {first}: expected 0 to 2**32 - 1, less {option}")
+    return range(first, first + n)
 
 
 def restrict(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnData:

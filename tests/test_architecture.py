@@ -17,10 +17,13 @@ ALLOWED = {
     "genes": {"unpickle"},
     "baselines": {"features", "interface", "metrics", "persistence", "recipes"},
     "recipes": {"boosting", "features", "rank_regression"},
-    "binary": {"features", "splits"},
+    "binary": {"features", "permutation", "splits"},
     "binary_plots": {"plots", "titles"},
     "binary_tables": {"binary", "features"},
     "evaluation": {"interface", "metrics", "splits"},
+    "interview_plots": {"plots", "titles"},
+    "labelling": {"baselines", "features", "rank_regression", "splits"},
+    "summary": {"cells", "checks", "features", "genes", "splits"},
     "geneformer": {"unpickle", "genes", "interface"},
 }  # beside errors, which every module may use; modules that are not named have no other sibling
 OUTSIDE = ("tests", "benchmarks", "conftest")
