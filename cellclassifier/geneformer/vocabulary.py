@@ -79,7 +79,8 @@ def read_vocabulary(folder: Path = files.FOLDER, symbols: bool = False) -> Vocab
     if special != files.SPECIAL_TOKENS:
         raise InputError(
             f"the token dictionary in {folder} has the special tokens "
-            f"{', '.join(special) or 'none'}, but V1 has <pad> and <mask> only: another version's; get V1's with {files.GET}"
+            f"{', '.join(special) or 'none'}, but V1 has <pad> and <mask> only: "
+            f"another version's; get V1's with {files.GET}"
         )
     ordered = sorted(tokens.keys() - special.keys(), key=tokens.get)
     if [int(tokens[gene]) for gene in ordered] != list(range(FIRST_GENE, len(tokens))):
@@ -88,7 +89,8 @@ def read_vocabulary(folder: Path = files.FOLDER, symbols: bool = False) -> Vocab
     if without:
         raise InputError(
             f"the median dictionary in {folder} lacks {len(without):,} of {len(ordered):,} genes "
-            f"of the token dictionary (first: {without[0]}): they are no pair; get it with {files.GET}"
+            f"of the token dictionary (first: {without[0]}): they are no pair; get "
+            f"it with {files.GET}"
         )
     known = set(ordered)
     names = files.read_dictionary("gene_name_id_dict", folder) if symbols else {}
