@@ -86,7 +86,7 @@ class GeneformerClassifier(CellClassifier):
 
     def predict_proba(self, cells: ad.AnnData) -> np.ndarray:
         """Probability of every type for every cell, (n_cells, n_types)."""
-        tokens = self._token_cells(cells)
+        tokens = self._token_cells(cells, report=lambda line: None)
         self.model_.to(self.device)
         probabilities = softmax(Inference(self.model_, self.report).scores(tokens), axis=1)
         probabilities[tokens.lengths == 0] = self.prior_
@@ -100,9 +100,9 @@ class GeneformerClassifier(CellClassifier):
         files.check_fit(len(vocabulary), self.options.pretrained)
         return vocabulary
 
-    def _token_cells(self, cells: ad.AnnData, codes: np.ndarray | None = None) -> TokenCells:
-        # A learned vocabulary leaves out rare genes only, but new cells may have other genes.
-        data = tokenize(cells, self.vocabulary_, None, self._max_tokens(), MIN_SHARE, self.report)
+    def _token_cells(self, cells: ad.AnnData, codes=None, report=None) -> TokenCells:
+        report = report or self.report
+        data = tokenize(cells, self.vocabulary_, None, self._max_tokens(), MIN_SHARE, report)
         return TokenCells.from_bounds(*flat_tokens(data), codes)
 
     def _max_tokens(self) -> int:
@@ -211,6 +211,12 @@ def choose_device(name: str) -> torch.device:
     if not has[name]:
         raise InputError(f"--device {name}: this machine (or this build of torch) has none")
     return torch.device(name)
+
+
+def use_threads(jobs: int | None) -> None:
+    """Let torch compute with so many threads; by default it takes the cores it may use."""
+    if jobs:
+        torch.set_num_threads(jobs)
 
 
 def history_rows(log: list[dict], stage: str) -> list[dict]:
