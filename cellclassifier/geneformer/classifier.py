@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -220,11 +221,21 @@ def use_threads(jobs: int | None) -> None:
 
 
 def history_rows(log: list[dict], stage: str) -> list[dict]:
-    """One row per epoch of what the Trainer logged in one stage."""
-    rows: dict[float, dict] = {}
+    """One row per epoch of what the Trainer logged in one stage.
+
+    An epoch with checkpoints in it has several losses, each a mean since the one before.
+    """
+    rows: dict[int, dict] = {}
+    logged = 0
     for entry in log:
-        row = rows.setdefault(entry["epoch"], {"stage": stage, "epoch": entry["epoch"]})
+        epoch = math.ceil(entry["epoch"] - 1e-6)
+        row = rows.setdefault(epoch, {"stage": stage, "epoch": epoch, "sum": 0.0, "steps": 0})
         if "loss" in entry:
-            row |= {"train_loss": entry["loss"], "learning_rate": entry["learning_rate"]}
+            steps = entry["step"] - logged
+            logged = entry["step"]
+            row["sum"] += steps * entry["loss"]
+            row["steps"] += steps
+            row |= {"train_loss": row["sum"] / row["steps"]}
+            row |= {"learning_rate": entry["learning_rate"]}
         row |= {name.replace("eval_", "val_"): v for name, v in entry.items() if "eval_" in name}
     return list(rows.values())

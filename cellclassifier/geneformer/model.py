@@ -114,13 +114,15 @@ def _made(kind: type, config: BertConfig, seed: int):
 
 def _loaded(folder: Path, **changes) -> CellBert:
     try:
+        config = BertConfig.from_pretrained(folder, local_files_only=True)
+        config.update(changes)
         return CellBert.from_pretrained(
             folder,
+            config=config,
             attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,
             dtype=torch.float32,
-            **changes,
         )
     except Exception as error:  # of many kinds, for a damaged or hostile file
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]

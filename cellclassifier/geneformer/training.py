@@ -219,7 +219,7 @@ class SaveNowAndThen(TrainerCallback):
         """Ask for a checkpoint if the last one is long ago."""
         # Processes have to agree, and their clocks do not.
         if args.world_size == 1 and time.monotonic() - self.saved > SAVE_SECONDS:
-            control.should_save = True
+            control.should_save = control.should_log = True  # the loss so far must not be lost
 
 
 def run_stage(trainer: TokenTrainer, resume: bool) -> list[dict]:
