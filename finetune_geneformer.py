@@ -89,7 +89,8 @@ def main(config: Config) -> pd.DataFrame | None:
         log.write(output)
         record.write(data=cells.uns["source"], seeds=parts.columns.tolist(), training=facts)
         ranks.remove(checkpoints)
-        command.say_where(config.output)
+        if ranks.is_first():
+            command.say_where(config.output)
     return summary
 
 

@@ -32,7 +32,7 @@ def test_every_cell_is_in_one_batch_of_one_process(lengths, budget, epoch, world
     batches = [list(share) for share in shares]
     assert len({len(batch) for batch in batches}) == 1
     assert all(len(batch) == len(shares[0]) for batch in batches)
-    cells = [cell for batch in sum(batches, []) for _, cell in batch]
+    cells = [cell for share in batches for batch in share for _, cell in batch]
     assert sorted(cells) == list(range(len(lengths)))
     if len(lengths) >= world:
         assert all(step for batch in batches for step in batch)  # no process without a cell

@@ -106,7 +106,7 @@ def test_two_runs_are_equal_and_another_seed_is_not(cells):
     assert (first != other).any()
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a process that is killed."""
 
 
@@ -122,13 +122,13 @@ def test_a_killed_run_resumes_to_the_same_result(cells, tmp_path, monkeypatch, a
     def count_and_die(self, *args, **kwargs):
         steps.append(1)
         if len(steps) > last_step:
-            raise Killed
+            raise KilledError
         return original(self, *args, **kwargs)
 
     original = training.TokenTrainer.training_step
     monkeypatch.setattr(training.TokenTrainer, "training_step", count_and_die)
     checkpoints = {"checkpoints": tmp_path / "c"}
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         classifier(options, **checkpoints).fit(*parts_of(cells))
     n_before, last_step = len(steps), 10**9
     resumed = classifier(options, **checkpoints, resume=True).fit(*parts_of(cells))
@@ -147,10 +147,8 @@ def test_no_checkpoint_is_a_pickle_of_code(cells, tmp_path):
 
 
 def test_out_of_memory_halves_the_budget_and_changes_no_result(cells, monkeypatch):
-    options = replace(TINY, epochs=1)
     # Dropout draws other numbers for other shapes: without it the gradient is the same sum.
-    monkeypatch.setitem(model.V1, "hidden_dropout_prob", 0.0)
-    monkeypatch.setitem(model.V1, "attention_probs_dropout_prob", 0.0)
+    options = replace(TINY, epochs=1, dropout=0.0)
     whole = classifier(options).fit(*parts_of(cells))
     expected = whole.predict_proba(cells)
     forward = model.CellBert.forward
@@ -405,6 +403,7 @@ def test_early_stopping(cells):
         ({"epochs": 0}, "--epochs 0: expected at least 1"),
         ({"learning_rate": 0.0}, "--learning-rate"),
         ({"width": 18}, "multiple of 4"),
+        ({"dropout": 1.0}, "--dropout"),
         ({"warmup_share": 2.0}, "--warmup-share"),
         ({"from_scratch": False, "pretrained": "m", "pretrain_epochs": 2}, "--pretrain-epochs"),
     ],

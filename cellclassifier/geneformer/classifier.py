@@ -160,7 +160,8 @@ class GeneformerClassifier(CellClassifier):
         return model.pretrained_classifier(self.options.pretrained, n_types, pooling, self.seed)
 
     def _config(self):
-        shape = (self.options.layers, self.options.width, self.options.max_tokens)
+        options = self.options
+        shape = (options.layers, options.width, options.max_tokens, options.dropout)
         return model.random_config(len(self.vocabulary_), *shape)
 
     def _run(self, network, task, folder: Path, epochs: int, stage: str) -> None:

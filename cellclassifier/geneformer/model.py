@@ -16,8 +16,6 @@ IGNORED = -100  # label of a position that is not predicted
 V1 = {
     "num_attention_heads": 4,
     "hidden_act": "relu",
-    "hidden_dropout_prob": 0.02,
-    "attention_probs_dropout_prob": 0.02,
     "max_position_embeddings": 2048,
     "layer_norm_eps": 1e-12,
     "pad_token_id": 0,
@@ -52,10 +50,13 @@ class MaskedGenes(BertForMaskedLM):
         return self.cls(hidden[labels != IGNORED])
 
 
-def random_config(n_tokens: int, layers: int, width: int, max_tokens: int) -> BertConfig:
+def random_config(
+    n_tokens: int, layers: int, width: int, max_tokens: int, dropout: float = 0.02
+) -> BertConfig:
     """Geneformer V1's architecture for another vocabulary."""
     shape = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers}
-    config = BertConfig(vocab_size=n_tokens, **(V1 | shape))
+    dropouts = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    config = BertConfig(vocab_size=n_tokens, **(V1 | shape | dropouts))
     config.max_position_embeddings = max(max_tokens, 2)
     return config
 

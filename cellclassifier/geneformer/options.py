@@ -69,6 +69,9 @@ class GeneformerOptions:
     width: int = 256
     """from scratch: width of the encoder (4 heads, feed-forward twice as wide)"""
 
+    dropout: float = 0.02
+    """from scratch: share of activations and attentions that are dropped in training"""
+
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """where to compute; auto takes a GPU if there is one"""
 
@@ -99,5 +102,7 @@ class GeneformerOptions:
             raise InputError(f"--learning-rate {self.learning_rate}: expected more than 0")
         if self.warmup_share > 1:
             raise InputError(f"--warmup-share {self.warmup_share}: expected at most 1")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"--dropout {self.dropout}: expected 0 or more, and less than 1")
         if self.width < 4 or self.width % 4:
             raise InputError(f"--width {self.width}: expected a multiple of 4 (its 4 heads)")
