@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
@@ -70,7 +71,8 @@ def new_classifier(
     config: BertConfig, n_types: int, pooling: str, seed: int, encoder: nn.Module | None = None
 ) -> CellBert:
     """A classifier with random weights, or with those of a pretrained encoder under a new head."""
-    config = BertConfig.from_dict(config.to_dict() | {"num_labels": n_types, "pooling": pooling})
+    config = copy.deepcopy(config)
+    config.update({"num_labels": n_types, "pooling": pooling})
     model = _made(CellBert, config, seed)
     if encoder is not None:
         weights = encoder.state_dict()
