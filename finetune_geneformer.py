@@ -30,6 +30,7 @@ from cellclassifier import command, features, plots, training_plots
 from cellclassifier.cells import CellsOptions, find_cells, read_cells
 from cellclassifier.evaluation import evaluate, summarize
 from cellclassifier.geneformer import files, ranks
+from cellclassifier.geneformer import tables as tables_of
 from cellclassifier.geneformer.options import GeneformerOptions
 from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
 from cellclassifier.splits import SplitOptions, restrict, split_all
@@ -74,9 +75,11 @@ def main(config: Config) -> pd.DataFrame | None:
         finished = FinishedParts(output, record.script, key, fresh=not config.resume)
         tables, facts = [], {}
         for split in parts:
-            log(f"== split {split}")
+            log(f"== split {split} (if interrupted, go on with --resume)")
             with record.step("fine-tuning"):
-                part = finished.load(f"split{split}") or _run_split(
+                # Several processes must all take the same way: through their common checkpoints.
+                part = finished.load(f"split{split}") if ranks.is_alone() else None
+                part = part or _run_split(
                     config, cells, parts[split], checkpoints / f"split{split}", output, log, facts
                 )
             finished.save(f"split{split}", part)
@@ -85,7 +88,7 @@ def main(config: Config) -> pd.DataFrame | None:
         with record.step("outputs"):
             summary = _write_tables(tables, output)
             _draw(cells, parts, tables, output)
-        log(_short(summary))
+        log(tables_of.in_short(summary))
         log.write(output)
         record.write(data=cells.uns["source"], seeds=parts.columns.tolist(), training=facts)
         ranks.remove(checkpoints)
@@ -132,30 +135,14 @@ def _run_split(config, cells, part_of_cell, checkpoints, output, log, facts) -> 
 def _write_tables(tables: list[dict], output: Output) -> pd.DataFrame:
     combined = pd.concat([part["combined"] for part in tables], ignore_index=True)
     output.csv("fine_tuning/fine_tuning_results", combined)
-    output.csv("fine_tuning/training_history", _history(tables))
+    output.csv("fine_tuning/training_history", tables_of.history(tables))
     types = pd.concat([part["per_type"] for part in tables], ignore_index=True)
-    output.csv("per_type_results", _beside_other_methods(types, output))
+    output.csv("per_type_results", tables_of.beside_other_methods(types, output.folder))
     return summarize(combined)
 
 
-def _history(tables: list[dict]) -> pd.DataFrame:
-    rows = [row for part in tables for row in part["history"].to_dict("records")]
-    table = pd.DataFrame(rows)
-    return table[["split", *table.columns.drop("split")]]
-
-
-def _beside_other_methods(types: pd.DataFrame, output: Output) -> pd.DataFrame:
-    """With the rows that other methods left in the same table, if they are of the same types."""
-    path = output.folder / "results" / "per_type_results.csv"
-    if not path.exists():
-        return types
-    others = pd.read_csv(path).query("method not in @types.method")
-    same = set(others["cell_type"]) == set(types["cell_type"])
-    return pd.concat([others, types], ignore_index=True) if same else types
-
-
 def _draw(cells, parts, tables: list[dict], output: Output) -> None:
-    history = _history(tables).query("stage == 'fine-tuning'")
+    history = tables_of.history(tables).query("stage == 'fine-tuning'")
     output.figure("training_history", training_plots.training_history(history))
     train = cells[(parts.iloc[:, 0] == "train").to_numpy()]
     profiles = features.mean_profiles(train, train.obs["cell_type"].to_numpy().astype(str))
@@ -170,14 +157,6 @@ def _key(config: Config, cells) -> str:
     ignored = ("n_splits", "resume", "download", "jobs", "output", "cells")
     options = {k: v for k, v in vars(config).items() if k not in ignored}
     return run_key(options, cells.uns["source"])
-
-
-def _short(summary: pd.DataFrame) -> str:
-    """Test scores as a person reads them: mean +- standard deviation."""
-    test = summary.xs("test", level="dataset")
-    names = ("accuracy", "macro_f1", "mcc", "ece", "fit_seconds")
-    scores = [f"{n} {test[n]['mean'].iloc[0]:.3f} +- {test[n]['std'].iloc[0]:.3f}" for n in names]
-    return "test cells: " + ", ".join(scores)
 
 
 if __name__ == "__main__":

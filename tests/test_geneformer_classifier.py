@@ -15,7 +15,7 @@ from geneformer_help import GENES, write_dictionaries
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
 from cellclassifier.errors import InputError
-from cellclassifier.geneformer import inference, model, tasks, training
+from cellclassifier.geneformer import callbacks, inference, model, tasks, training
 from cellclassifier.geneformer.batches import TokenCells
 from cellclassifier.geneformer.classifier import GeneformerClassifier
 from cellclassifier.geneformer.options import GeneformerOptions
@@ -117,7 +117,7 @@ def test_a_killed_run_resumes_to_the_same_result(cells, tmp_path, monkeypatch, a
     whole = classifier(options).fit(*parts_of(cells))
     steps, last_step = [], {"epoch": 33, "step": 35, "stage": 14}[after]
     if after == "step":
-        monkeypatch.setattr(training, "SAVE_SECONDS", -1)  # a checkpoint after every step
+        monkeypatch.setattr(callbacks, "SAVE_SECONDS", -1)  # a checkpoint after every step
 
     def count_and_die(self, *args, **kwargs):
         steps.append(1)

@@ -15,6 +15,11 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def is_alone() -> bool:
+    """Whether there is no other process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
 class Log:
     """Says lines, and keeps them for fine_tuning_log.txt."""
 
