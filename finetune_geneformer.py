@@ -36,7 +36,7 @@ from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
 from cellclassifier.splits import SplitOptions, restrict, split_all
 
 # For the embedded sample without pretrained weights: about two minutes on 2 cores.
-QUICK = {"n_splits": 1, "max_tokens": 128, "epochs": 10, "pretrain_epochs": 4}
+QUICK = {"n_splits": 1, "max_tokens": 128, "epochs": 8, "pretrain_epochs": 3}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ def _decided(config: Config) -> Config:
         )
     if decided.from_scratch and find_cells(config.cells) is None:
         quick = {k: v for k, v in QUICK.items() if getattr(config, k) == getattr(Config(), k)}
-        say(f"Quick settings for the sample: {' '.join(f'--{k} {v}' for k, v in quick.items())}.")
+        options = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in quick.items())
+        say(f"Quick settings for the sample: {options}.")
         decided = replace(decided, **quick)
     return decided
 

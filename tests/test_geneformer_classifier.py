@@ -91,6 +91,18 @@ def test_save_and_load(fitted, cells, tmp_path):
     assert names == {"config.json", "model.json", "model.safetensors", "vocabulary.json"}
     loaded = GeneformerClassifier.load(tmp_path / "model")
     assert (loaded.predict_proba(cells) == fitted.predict_proba(cells)).all()
+    description = tmp_path / "model" / "model.json"
+    content = description.read_text()
+    for old, new, sentence in (
+        ('"max_tokens": 2048', '"max_tokens": 4096', "do not fit"),
+        ('"max_tokens": 2048', '"tokens": 2048', "is damaged"),
+        ('"NK",', '"NK", "other",', "do not fit"),
+    ):
+        assert old in content
+        description.write_text(content.replace(old, new))
+        with pytest.raises(InputError, match=sentence):
+            GeneformerClassifier.load(tmp_path / "model")
+    description.write_text(content)
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(InputError, match="cannot be read"):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LENGTH_NOISE = 0.08  # relative; so that a cell meets other cells in every epoch
+LENGTH_NOISE = 0.04  # relative; so that a cell meets other cells in every epoch
 
 
 @dataclass(frozen=True)

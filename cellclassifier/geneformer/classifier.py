@@ -191,16 +191,20 @@ class GeneformerClassifier(CellClassifier):
 
     @classmethod
     def _load_parts(cls, folder: Path, description: dict) -> GeneformerClassifier:
-        options = GeneformerOptions(from_scratch=True, max_tokens=int(description["max_tokens"]))
-        loaded = cls(options)
+        try:
+            max_tokens, prior = (
+                int(description["max_tokens"]),
+                np.array(description["prior"], float),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{folder}/model.json is damaged ({error!r}): train again") from error
+        loaded = cls(GeneformerOptions(from_scratch=True, max_tokens=max_tokens))
         loaded.vocabulary_ = Vocabulary.load(folder / "vocabulary.json")
-        loaded.prior_ = np.array(description["prior"])
+        loaded.prior_ = prior
         loaded.model_ = model.load_classifier(folder).eval()
-        config = loaded.model_.config
-        if (config.vocab_size, config.num_labels) != (
-            len(loaded.vocabulary_),
-            len(description["types"]),
-        ):
+        config, types = loaded.model_.config, description["types"]
+        fits = config.vocab_size == len(loaded.vocabulary_) and config.num_labels == len(types)
+        if not fits or prior.shape != (len(types),) or config.max_position_embeddings < max_tokens:
             raise InputError(f"{folder}: weights, vocabulary and types do not fit: train again")
         return loaded
 
