@@ -6,10 +6,10 @@ OUTPUT ?= model_output
 # interview.py first: it says what the others will see.
 SCRIPTS := $(wildcard interview.py multiclass_baselines.py binary_rf.py finetune_geneformer.py)
 
-.PHONY: run test lint bench images setup clean help
+.PHONY: run test lint bench images setup geneformer-files clean help
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 run: $(VENV)/.run  ## set up, run every script on cells.npy (or the embedded sample)
 	@for script in $(SCRIPTS); do \
@@ -29,6 +29,9 @@ bench: $(VENV)/.bench  ## set up, run every benchmark (about an hour on 2 cores)
 
 images: $(VENV)/.run  ## remake the README's plots
 	$(BIN)/python -m benchmarks.images
+
+geneformer-files: $(VENV)/.run  ## fetch Geneformer's dictionaries and weights (44 MB)
+	$(BIN)/python finetune_geneformer.py --download
 
 setup: $(VENV)/.dev  ## set up only
 

@@ -8,7 +8,10 @@ import time
 
 from benchmarks.common import ROOT
 
-MODULES = ("full_size", "real_data", "boosting", "binary_rf", "side_by_side", "growth")
+MODULES = (
+    *("full_size", "real_data", "boosting", "binary_rf", "side_by_side", "growth"),
+    *("geneformer_tokens", "geneformer"),
+)
 
 
 def main() -> None:

@@ -55,6 +55,11 @@ class Output:
         with self._writing(f"results/{name}.csv") as path:
             table.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
 
+    def text(self, name: str, content: str) -> None:
+        """Write results/<name>.txt."""
+        with self._writing(f"results/{name}.txt") as path:
+            path.write_text(content)
+
     def figure(self, name: str, figure: Figure) -> None:
         """Write plots/<name>.png and close the figure; "/" in a name becomes "_"."""
         with self._writing(f"plots/{safe_name(name)}.png") as path:

@@ -1,0 +1,107 @@
+"""Running a trained network over many cells: sorted by length, put back in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+
+from cellclassifier.errors import InputError
+from cellclassifier.geneformer.batches import TokenCells, sorted_batches
+
+BUDGETS = {"cpu": 2**13, "mps": 2**15, "cuda": 2**18}  # padded tokens per batch
+
+
+class Inference:
+    """A network ready to run, without gradients, on its device.
+
+    Under torchrun every process runs its share of the batches, and all get the whole result.
+    """
+
+    def __init__(self, model, report: Callable[[str], None] = print):
+        self.model, self.report = model, report
+        self.device = next(model.parameters()).device
+        self.budget = BUDGETS.get(self.device.type, BUDGETS["cpu"])
+        self.world = _world()
+
+    def batches(self, cells: TokenCells) -> list[np.ndarray]:
+        """Indices of the batches that are for this process."""
+        rank = torch.distributed.get_rank() if self.world > 1 else 0
+        return sorted_batches(cells.lengths, self.budget)[rank :: self.world]
+
+    def run(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The network's output for one batch, float32 on the CPU."""
+        self.model.eval()
+        inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
+        with torch.inference_mode(), autocast(self.device):
+            return self.model(**inputs).float().cpu()
+
+    def scores(self, cells: TokenCells) -> np.ndarray:
+        """Scores of the types, (n_cells, n_types) float32; 0 for cells without tokens.
+
+        Out of memory on the device halves the number of tokens per batch, and goes on.
+        """
+        result = np.zeros((len(cells), self.model.config.num_labels), dtype=np.float32)
+        known = np.flatnonzero(cells.lengths > 0)
+        todo = [known[index] for index in self.batches(cells.select(known))]
+        todo.reverse()  # taken from the end
+        while todo:
+            index = todo.pop()
+            try:
+                result[index] = self.run(as_tensors(*cells.padded(index))).numpy()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if len(index) == 1:
+                    raise InputError(
+                        f"a cell of {cells.lengths[index[0]]:,} tokens does not fit into the "
+                        f"memory of {self.device}: lower --max-tokens or use --device cpu"
+                    ) from error
+                half = len(index) // 2
+                todo += [index[half:], index[:half]]
+                free_memory()
+                self.report(f"Out of memory on {self.device}: going on with half a batch.")
+        return self.summed(result)
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """The sum over all processes."""
+        if self.world == 1:
+            return values
+        total = torch.from_numpy(np.asarray(values)).to(self.device)
+        torch.distributed.all_reduce(total)
+        return total.cpu().numpy()
+
+
+def autocast(device: torch.device):
+    """bf16 arithmetic on a GPU that has it, float32 elsewhere."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of any device means that its memory is full."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return "out of memory" in str(error) or "can't allocate memory" in str(error)
+
+
+def free_memory() -> None:
+    """Give unused blocks back to the device."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+def as_tensors(tokens: np.ndarray, real: np.ndarray) -> dict[str, torch.Tensor]:
+    """The model's inputs: input_ids and attention_mask, (B, T) int64."""
+    mask = torch.from_numpy(real.astype(np.int64))
+    return {"input_ids": torch.from_numpy(tokens), "attention_mask": mask}
+
+
+def _world() -> int:
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if ready else 1

@@ -1,0 +1,50 @@
+"""How training went: arrays in, figure out."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+TRAIN_COLOR, VAL_COLOR, SCORE_COLOR = "#BBBBBB", "#56B4E9", "#0072B2"
+
+
+def training_history(history: pd.DataFrame) -> Figure:
+    """Losses, and the validation macro-F1, over the epochs of fine-tuning; a line per split.
+
+    history: columns split, epoch, train_loss, val_loss, val_macro_f1.
+    """
+    figure, (losses, scores) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for i, (_, rows) in enumerate(history.groupby("split")):
+        first = i == 0
+        style = {"marker": "o", "markersize": 4}
+        for column, color, name in (
+            ("train_loss", TRAIN_COLOR, "training"),
+            ("val_loss", VAL_COLOR, "validation"),
+        ):
+            losses.plot(rows["epoch"], rows[column], color=color, label=name * first, **style)
+        scores.plot(rows["epoch"], rows["val_macro_f1"], color=SCORE_COLOR, **style)
+        best = rows.loc[rows["val_macro_f1"].idxmax()]
+        scores.plot(best["epoch"], best["val_macro_f1"], "*", color="#D55E00", markersize=13)
+    for axes in (losses, scores):
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+    losses.set_ylabel("cross-entropy (nats)")
+    losses.set_ylim(bottom=0)
+    losses.legend(frameon=False)
+    scores.set_ylabel("macro-F1 on validation cells")
+    scores.set_ylim(0, 1)
+    figure.suptitle(_title(history), x=0.01, ha="left")
+    return figure
+
+
+def _title(history: pd.DataFrame) -> str:
+    best = history.loc[history.groupby("split")["val_macro_f1"].idxmax()]
+    score, last = best["val_macro_f1"].mean(), history.groupby("split")["epoch"].max()
+    at_end = (best.set_index("split")["epoch"] == last).all()
+    finding = f"Validation macro-F1 reaches {score:.2f}"
+    if at_end:
+        return f"{finding}, still best at the last epoch: more epochs may help"
+    return f"{finding} (star), before the last epoch: longer training does not help"
