@@ -6,7 +6,6 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
-import skops.io
 
 from cellclassifier.errors import InputError
 
@@ -22,11 +21,15 @@ TRUSTED = (
 
 def save_parts(parts: dict[str, object], path: Path) -> None:
     """Write named fitted objects into one .skops file (a zip of JSON and arrays)."""
+    import skops.io  # imports torch where that is installed: seconds
+
     skops.io.dump(parts, path, compression=ZIP_DEFLATED, compresslevel=1)
 
 
 def load_parts(path: Path, names: tuple[str, ...]) -> dict[str, object]:
     """Read the named objects of a .skops file; InputError for anything else that it holds."""
+    import skops.io
+
     try:
         parts = skops.io.load(path, trusted=list(TRUSTED))
         for part in (parts[name] for name in names):
