@@ -123,13 +123,13 @@ def markers(importances: pd.DataFrame, order: np.ndarray, n_genes: int) -> dict[
     importances: the importance table; returns gene ids by type, types in ``order``.
     """
     up = importances[importances["mean_in"] > importances["mean_out"]]
-    mean = up.groupby(["cell_type", "gene_id"], sort=False)["mdi_mean"].mean()
-    best_of = mean.groupby("gene_id").idxmax()  # each gene stands under the type that needs it most
-    mean = mean[mean > 0].loc[lambda m: m.index.isin(best_of)]
+    total = up.groupby(["cell_type", "gene_id"], sort=False)["mdi_mean"].sum()  # over schemes
+    best_of = total.groupby("gene_id").idxmax()  # a gene stands under the type that needs it most
+    total = total[(total > 0) & total.index.isin(best_of)]
     return {
-        name: mean.loc[name].sort_values(ascending=False, kind="stable").index[:n_genes].tolist()
+        name: total.loc[name].sort_values(ascending=False, kind="stable").index[:n_genes].tolist()
         for name in order
-        if name in mean.index.get_level_values(0)
+        if name in total.index.get_level_values(0)
     }
 
 
