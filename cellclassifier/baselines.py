@@ -26,6 +26,7 @@ from cellclassifier.recipes import METHODS, RECIPES, Recipe
 
 FEATURES = "features__"  # prefix of grid keys that are parameters of the features
 CHUNK_CELLS = 4096
+MOST_DENSE_GENES = 4000  # beyond, a forest grows on the sparse matrix: slower, in bounded memory
 MODEL_FILE = "model.skops"
 XGBOOST = "xgboost" if sys.platform == "darwin" else "xgboost-cpu"  # as in requirements.txt
 
@@ -96,7 +97,8 @@ class Baseline(CellClassifier):
             start = time.perf_counter()
             features = self._new_features(feature_parameters)
             train = features.fit_transform(cells, labels)
-            fit_input = train.toarray() if self.recipe.dense else train  # selected genes only
+            dense = self.recipe.dense and train.shape[1] <= MOST_DENSE_GENES
+            fit_input = train.toarray() if dense else train
             feature_seconds = time.perf_counter() - start
             val = features.transform(validation[0]) if validation else None
             fitted = self._fitted(points, fit_input, labels)
