@@ -161,4 +161,5 @@ def _key(config: Config, cells) -> str:
 
 
 if __name__ == "__main__":
-    command.run(main, Config, __doc__)
+    stopped = "Checkpoints are kept: the same command with --resume goes on from there."
+    command.run(main, Config, __doc__, when_stopped=stopped)

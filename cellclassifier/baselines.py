@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from cellclassifier.errors import InputError
 from cellclassifier.features import CountFeatures
-from cellclassifier.interface import CellClassifier
+from cellclassifier.importance import feature_importance
+from cellclassifier.interface import CellClassifier, Outputs
 from cellclassifier.metrics import METRICS, score
 from cellclassifier.persistence import load_parts, save_parts
 from cellclassifier.recipes import METHODS, RECIPES, Recipe
@@ -88,9 +89,14 @@ class Baseline(CellClassifier):
         self.genes_ = self.features_.genes_
         return self
 
-    def predict_proba(self, cells: ad.AnnData) -> np.ndarray:
-        """Probability of every type for every cell, (n_cells, n_types)."""
-        return self._probabilities(self.estimator_, self.features_.transform(cells))
+    def outputs(self, cells: ad.AnnData) -> Outputs:
+        """Probabilities of the types, and the selected genes as the estimator sees them."""
+        features = self.features_.transform(cells)
+        return Outputs(self._probabilities(self.estimator_, features), features)
+
+    def gene_importance(self) -> np.ndarray:
+        """Importance of the selected genes in the fitted estimator, (n_genes,)."""
+        return feature_importance(self.estimator_, len(self.genes_))
 
     def _fit_grid(self, cells, labels, validation) -> Iterator[tuple]:
         for feature_parameters, points in _by_features(self._grid()):

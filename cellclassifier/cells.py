@@ -79,11 +79,7 @@ def read_unchecked(options: CellsOptions, report=print):
     """
     path = find_cells(options.cells)
     if path is None:
-        report(
-            f"No cells.npy found: using the {SAMPLE_NAME}, 700 cells. "
-            "For real data put cells.npy here or pass --cells FILE (.npy or .h5ad)."
-        )
-        return *_read_sample(), sample_path()
+        return *read_sample(report), sample_path()
     if path.suffix == ".h5ad":
         return *_read_h5ad(path, options), path
     if options.group_key:
@@ -117,28 +113,41 @@ def sha256(path: Path) -> str:
 
 
 def _read_npy(path: Path):
+    content = npy_content(path, NPY_KEYS)
+    labels, gene_ids = (as_strings(path, key, content[key]) for key in ("classes", "gene_ids"))
+    names = npy_cell_names(path, content, len(labels))
+    if len(names) != len(labels):
+        raise InputError(f"{path} has {len(names)} cell names for {len(labels)} labels")
+    obs = pd.DataFrame({"cell_type": labels}, index=names)
+    return content["UMI"], obs, pd.DataFrame(index=gene_ids)
+
+
+def npy_content(path: Path, keys: tuple[str, ...]) -> dict:
+    """The dict that a cells.npy holds; InputError unless it has all the keys."""
     content = load_npy(path)
-    missing = [key for key in NPY_KEYS if not isinstance(content, dict) or key not in content]
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
         found = (
             ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         )
+        expected = f"{', '.join(keys[:-1])} and {keys[-1]}"
         raise InputError(
-            f"{path} is not a cells file: expected a dict with UMI, classes and gene_ids, found "
+            f"{path} is not a cells file: expected a dict with {expected}, found "
             f"{found or 'an empty dict'}"
         )
-    counts = content["UMI"]
-    labels, gene_ids = (_as_strings(path, key, content[key]) for key in ("classes", "gene_ids"))
+    return content
+
+
+def npy_cell_names(path: Path, content: dict, n_cells: int) -> np.ndarray:
+    """A cells.npy's own names of its cells, however many; cell_0, cell_1, ... without them."""
     names = content.get("cell_names", content.get("barcodes"))
     if names is None:
-        names = np.array([f"cell_{i}" for i in range(len(labels))], dtype=str)
-    names = _as_strings(path, "cell_names", names)
-    if len(names) != len(labels):
-        raise InputError(f"{path} has {len(names)} cell names for {len(labels)} labels")
-    return counts, pd.DataFrame({"cell_type": labels}, index=names), pd.DataFrame(index=gene_ids)
+        names = np.array([f"cell_{i}" for i in range(n_cells)], dtype=str)
+    return as_strings(path, "cell_names", names)
 
 
-def _as_strings(path: Path, key: str, values) -> np.ndarray:
+def as_strings(path: Path, key: str, values) -> np.ndarray:
+    """One text per entry, None where it is missing, (n,) object; InputError for anything else."""
     try:
         values = np.asarray(values)
     except ValueError:  # lists of unequal lengths
@@ -162,7 +171,7 @@ def _read_h5ad(path: Path, options: CellsOptions):
         with h5py.File(path) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # old format versions are read all the same
             obs = ad.io.read_elem(file["obs"])
-            source, var = _counts_of(file, options.layer, path)
+            source, var = counts_of(file, options.layer, path)
             counts = ad.io.read_elem(source)
             var = ad.io.read_elem(var)
     except InputError:
@@ -176,17 +185,18 @@ def _read_h5ad(path: Path, options: CellsOptions):
     return counts, pd.DataFrame(columns, index=obs.index), var
 
 
-def _counts_of(file: h5py.File, layer: str | None, path: Path):
+def counts_of(file: h5py.File, layer: str | None, path: Path):
     """The stored matrix and gene table that hold the raw counts."""
     layers = list(file.get("layers", ()))
-    if layer is None:
+    if layer is None and "X" in file:
         return file["X"], file["var"]
     if layer in layers:
         return file["layers"][layer], file["var"]
     if layer == "raw" and "raw" in file:
         return file["raw/X"], file["raw/var"]
     known = ", ".join(layers + ["raw"] * ("raw" in file)) or "no layers"
-    raise InputError(f"{path} has no layer {layer!r}: it has {known}; choose with --layer")
+    wanted = "X" if layer is None else f"layer {layer!r}"
+    raise InputError(f"{path} has no {wanted}: it has {known}; choose with --layer")
 
 
 def _obs_column(obs: pd.DataFrame, key: str, option: str, path: Path) -> np.ndarray:
@@ -197,14 +207,19 @@ def _obs_column(obs: pd.DataFrame, key: str, option: str, path: Path) -> np.ndar
     return values.astype(str).astype(object).mask(values.isna(), None).to_numpy()
 
 
-def _read_sample():
+def read_sample(report=print):
     """Raw counts of ``scanpy.datasets.pbmc68k_reduced``, which keeps log-normalised values only.
 
+    Returns (counts, obs with "cell_type", var), having reported that it is the sample that is read.
     expm1 of a cell's values is counts times a factor of the cell; the smallest value stands for
     one count, as every cell has a gene that was counted once.
     """
     import scanpy
 
+    report(
+        f"No cells.npy found: using the {SAMPLE_NAME}, 700 cells. "
+        "For real data put cells.npy here or pass --cells FILE (.npy or .h5ad)."
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the age of the file's format
         sample = scanpy.datasets.pbmc68k_reduced()

@@ -66,15 +66,20 @@ def check_groups(obs: pd.DataFrame) -> None:
 
 def check_names(names: pd.Index, what: str) -> None:
     """Names (of cells, of genes) are present and unique."""
-    missing = names.isna() | (names.astype(str).str.strip() == "")
-    if missing.any():
-        raise InputError(f"{missing.sum()} of {len(names)} {what}s are missing: give each a {what}")
+    check_present(names, what)
     duplicated = names[names.duplicated()]
     if len(duplicated):
         raise InputError(
             f"duplicate {what}s: {duplicated.nunique()} occur more than once "
             f"(first: {duplicated[0]}): make them unique or merge them"
         )
+
+
+def check_present(names: pd.Index, what: str) -> None:
+    """Names are present; two may be alike."""
+    missing = names.isna() | (names.astype(str).str.strip() == "")
+    if missing.any():
+        raise InputError(f"{missing.sum()} of {len(names)} {what}s are missing: give each a {what}")
 
 
 def drop_or_refuse_empty(cells: ad.AnnData, drop: bool, report) -> ad.AnnData:

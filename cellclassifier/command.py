@@ -17,9 +17,18 @@ from cellclassifier.errors import InputError
 Config = TypeVar("Config")
 
 
-def run(main: Callable[[Config], object], config_class: type[Config], description: str) -> None:
+KEPT = "Finished parts are kept: the same command goes on from there."
+
+
+def run(
+    main: Callable[[Config], object],
+    config_class: type[Config],
+    description: str,
+    when_stopped: str = KEPT,
+) -> None:
     """Parse the command line into ``config_class``, call ``main`` with it, and exit.
 
+    when_stopped: what a person should know after Ctrl-C.
     Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C.
     """
     config = tyro.cli(config_class, description=description, config=(tyro.conf.OmitArgPrefixes,))
@@ -34,9 +43,7 @@ def run(main: Callable[[Config], object], config_class: type[Config], descriptio
             raise
         sys.exit(_fail(f"error: {error.strerror}: {error.filename or 'an output file'}", 2))
     except KeyboardInterrupt:
-        sys.exit(
-            _fail("Stopped. Finished parts are kept: the same command goes on from there.", 130)
-        )
+        sys.exit(_fail(f"Stopped. {when_stopped}", 130))
 
 
 def require_positive(config: object, *names: str) -> None:

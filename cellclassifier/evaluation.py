@@ -10,13 +10,20 @@ import numpy as np
 import pandas as pd
 
 from cellclassifier.interface import CellClassifier
-from cellclassifier.metrics import METRICS, bootstrap_intervals, per_type, reliability, score
+from cellclassifier.metrics import (
+    METRICS,
+    bootstrap_intervals,
+    expected_calibration_error,
+    per_type,
+    reliability,
+    score,
+)
 from cellclassifier.splits import PARTS
 
 INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
 COMBINED_COLUMNS = [
     *("method", "dataset", *METRICS),
-    *("ece", "split", "n_cells", "fit_seconds", *INTERVALS),
+    *("ece", "split", "n_cells", "fit_seconds", *INTERVALS, "ece_raw"),
 ]
 
 
@@ -39,6 +46,9 @@ def evaluate(
 ) -> Evaluation:
     """Fit on the training cells, choose on the validation cells, score the test cells once.
 
+    Choosing includes the temperature that calibrates the probabilities; ece_raw is the
+    calibration error without it.
+
     cells: raw counts with obs["cell_type"]; parts: (n_cells,) "train", "val" or "test".
     """
     labels = cells.obs["cell_type"].to_numpy().astype(str)
@@ -48,12 +58,23 @@ def evaluate(
         subsets["train"], labels[parts == "train"], (subsets["val"], labels[parts == "val"])
     )
     fit_seconds = time.perf_counter() - start
+    classifier.name_genes(cells.var)
+    outputs = {part: classifier.outputs(subsets[part]) for part in PARTS}
+    classifier.learn_trust(
+        *(outputs["train"], labels[parts == "train"], outputs["val"], labels[parts == "val"])
+    )
     rows, predictions = [], []
     for part in PARTS:
-        probabilities = classifier.predict_proba(subsets[part])
+        raw = outputs[part].probabilities
+        probabilities = classifier.calibration_.apply(raw)
         rows.append(
             _combined_row(classifier, labels[parts == part], probabilities, part, split)
             | {"fit_seconds": fit_seconds}
+            | {
+                "ece_raw": expected_calibration_error(
+                    labels[parts == part], raw, classifier.classes_
+                )
+            }
         )
         predictions.append(
             _prediction_rows(classifier, subsets[part].obs_names, part, probabilities)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,24 +52,19 @@ class Output:
 
     def csv(self, name: str, table: pd.DataFrame) -> None:
         """Write results/<name>.csv, six decimals, the same bytes for the same table."""
-        with self._writing(f"results/{name}.csv") as path:
-            table.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
+        self._write(f"results/{name}.csv", write_csv, table)
 
     def text(self, name: str, content: str) -> None:
         """Write results/<name>.txt."""
-        with self._writing(f"results/{name}.txt") as path:
-            path.write_text(content)
+        self._write(f"results/{name}.txt", write_text, content)
 
     def figure(self, name: str, figure: Figure) -> None:
         """Write plots/<name>.png and close the figure; "/" in a name becomes "_"."""
-        with self._writing(f"plots/{safe_name(name)}.png") as path:
-            figure.savefig(path, dpi=150, bbox_inches="tight")
-        plt.close(figure)
+        self._write(f"plots/{safe_name(name)}.png", write_figure, figure)
 
     def predictions(self, name: str, table: pd.DataFrame) -> None:
         """Write predictions/<name>.parquet."""
-        with self._writing(f"predictions/{name}.parquet") as path:
-            table.to_parquet(path, index=False)
+        self._write(f"predictions/{name}.parquet", write_parquet, table)
 
     def read_predictions(self, method: str, splits) -> pd.DataFrame:
         """The predictions of a method on all ``splits``, one below the other."""
@@ -82,10 +77,8 @@ class Output:
         self.written.append(f"models/{method}")
         return self.folder / "models" / method
 
-    @contextmanager
-    def _writing(self, relative: str) -> Iterator[Path]:
-        with atomic_path(self.folder / relative) as path:
-            yield path
+    def _write(self, relative: str, write: Callable[[Path, object], None], content) -> None:
+        write(self.folder / relative, content)
         self.written.append(relative)
 
 
@@ -173,10 +166,34 @@ def safe_name(name: str) -> str:
     return name.replace("/", "_")
 
 
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its index atomically, six decimals."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a PNG atomically, and close the figure."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150, bbox_inches="tight")
+    plt.close(figure)
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its index atomically."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write text atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(content)
+
+
 def write_json(path: Path, content: object) -> None:
     """Write JSON atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def reset_peak_memory() -> None:

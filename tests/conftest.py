@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -68,3 +69,24 @@ def cells_npy(tmp_path_factory) -> Path:
 def files_of(output) -> set[str]:
     """Relative paths of all files under a folder."""
     return {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+
+
+class Reads(list):
+    """(dataset, number of values) of every read from an HDF5 file."""
+
+    def of(self, prefix: str) -> list[int]:
+        return [size for name, size in self if name.startswith(prefix)]
+
+
+@pytest.fixture
+def reads(monkeypatch) -> Reads:
+    """Every read from now on."""
+    seen, read = Reads(), h5py.Dataset.__getitem__
+
+    def counting(dataset, *args, **kwargs):
+        values = read(dataset, *args, **kwargs)
+        seen.append((dataset.name, np.size(values)))
+        return values
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", counting)
+    return seen

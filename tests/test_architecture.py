@@ -12,10 +12,16 @@ from conftest import ROOT
 
 PACKAGE = "cellclassifier"
 ALLOWED = {
+    "alignment": {"genes"},
+    "annotation": {"interface"},
+    "annotation_files": {"annotation", "results"},
+    "annotation_plots": {"plots", "titles"},
     "cells": {"unpickle", "genes", "checks"},
     "unpickle": {"rebuild"},
     "genes": {"unpickle"},
-    "baselines": {"features", "interface", "metrics", "persistence", "recipes"},
+    "baselines": {"features", "importance", "interface", "metrics", "persistence", "recipes"},
+    "interface": {"calibration", "novelty", "saved"},
+    "calibration": {"metrics"},
     "recipes": {"boosting", "features", "rank_regression"},
     "binary": {"features", "permutation", "splits"},
     "binary_plots": {"plots", "titles"},
@@ -23,6 +29,7 @@ ALLOWED = {
     "evaluation": {"interface", "metrics", "splits"},
     "interview_plots": {"plots", "titles"},
     "labelling": {"baselines", "features", "rank_regression", "splits"},
+    "sources": {"cells", "checks", "h5ad_tables"},
     "summary": {"cells", "checks", "features", "genes", "splits"},
     "geneformer": {"unpickle", "genes", "interface"},
 }  # beside errors, which every module may use; modules that are not named have no other sibling

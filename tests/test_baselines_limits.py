@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from cellclassifier.baselines import METHODS, Baseline, make_baseline
 from cellclassifier.errors import InputError
 from cellclassifier.features import CountFeatures
-from cellclassifier.interface import FORMAT_VERSION, read_description
+from cellclassifier.saved import FORMAT_VERSION, read_description, seal
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,10 @@ def folder(originals, tmp_path):
     return shutil.copytree(originals, tmp_path / "models")
 
 
-def change(path, **changed):
-    content = json.loads(path.read_text()) | changed
-    path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+def change(folder, **changed):
+    """Change model.json, and renew all digests: what someone who means harm would do."""
+    content = json.loads((folder / "model.json").read_text()) | changed
+    seal(folder, {k: v for k, v in content.items() if v is not None})
 
 
 def test_unknown_method():
@@ -50,6 +51,9 @@ def test_unknown_method():
 def test_files_cut_short(folder, share):
     path = folder / "gbdt" / "model.skops"
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(InputError, match="damaged or was changed"):
+        Baseline.load(folder / "gbdt")
+    change(folder / "gbdt")
     with pytest.raises(InputError, match="cannot be read"):
         Baseline.load(folder / "gbdt")
 
@@ -63,11 +67,14 @@ def test_missing_files(folder, name):
 
 @pytest.mark.parametrize("method", ["random_forest", "gbdt"])
 def test_flipped_bytes_are_refused_or_harmless(folder, method):
-    """A changed byte of the archive is found by its checksum."""
+    """Digests find a changed byte; with new digests, the archive's own checksums do."""
     path = folder / method / "model.skops"
     content = path.read_bytes()
     for place in np.linspace(200, len(content) // 2, 12, dtype=int):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        with pytest.raises(InputError, match="damaged or was changed"):
+            Baseline.load(folder / method)
+        change(folder / method)
         try:
             model = Baseline.load(folder / method)
         except InputError:
@@ -95,14 +102,14 @@ def test_no_folder(tmp_path):
 
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 99, "2"])
 def test_newer_formats_are_refused(folder, version):
-    change(folder / "gbdt" / "model.json", format_version=version)
+    change(folder / "gbdt", format_version=version)
     with pytest.raises(InputError, match=f"format version {version}"):
         Baseline.load(folder / "gbdt")
 
 
 @pytest.mark.parametrize("method", ["svm", 3])
 def test_descriptions_of_unknown_methods_are_refused(folder, method):
-    change(folder / "gbdt" / "model.json", method=method)
+    change(folder / "gbdt", method=method)
     with pytest.raises(InputError, match="gbdt"):
         Baseline.load(folder / "gbdt")
 
@@ -110,7 +117,7 @@ def test_descriptions_of_unknown_methods_are_refused(folder, method):
 @pytest.mark.parametrize("types", [["B", "NK"], ["B", "NK", "T/x", "more"], "BNT", []])
 @pytest.mark.parametrize("method", ["random_forest", "gbdt"])
 def test_types_that_do_not_fit_the_model_are_refused(folder, method, types):
-    change(folder / method / "model.json", types=types)
+    change(folder / method, types=types)
     with pytest.raises(InputError, match=method):
         Baseline.load(folder / method)
 
@@ -128,6 +135,7 @@ class Planted:
 def test_untrusted_types_are_refused(folder, planted):
     content = {"features": planted, "estimator": planted}
     skops.io.dump(content, folder / "random_forest" / "model.skops")
+    change(folder / "random_forest")
     with pytest.raises(InputError, match="Untrusted types"):
         Baseline.load(folder / "random_forest")
 
@@ -135,6 +143,7 @@ def test_untrusted_types_are_refused(folder, planted):
 @pytest.mark.parametrize("content", [{}, {"features": 3}, [1], {"features": None, "estimator": 1}])
 def test_archives_of_something_else_are_refused(folder, content):
     skops.io.dump(content, folder / "random_forest" / "model.skops")
+    change(folder / "random_forest")
     with pytest.raises(InputError, match="random_forest"):
         Baseline.load(folder / "random_forest")
 
@@ -145,6 +154,7 @@ def test_other_estimators_than_the_methods_own_are_refused(folder):
     parts["features"].genes_, parts["features"].scale_ = np.array(["gene_0"]), np.ones(1)
     parts["estimator"] = DecisionTreeClassifier().fit([[0.0], [1.0]], ["A", "B"])
     skops.io.dump(parts, folder / "random_forest" / "model.skops")
+    change(folder / "random_forest")
     with pytest.raises(InputError, match="random_forest"):
         Baseline.load(folder / "random_forest")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import anndata as ad
@@ -19,6 +20,7 @@ from cellclassifier.geneformer import callbacks, inference, model, tasks, traini
 from cellclassifier.geneformer.batches import TokenCells
 from cellclassifier.geneformer.classifier import GeneformerClassifier
 from cellclassifier.geneformer.options import GeneformerOptions
+from cellclassifier.saved import seal
 
 TINY = GeneformerOptions(
     from_scratch=True, layers=2, width=16, epochs=3, batch_size=12, learning_rate=5e-3, device="cpu"
@@ -99,12 +101,13 @@ def test_save_and_load(fitted, cells, tmp_path):
         ('"NK",', '"NK", "other",', "do not fit"),
     ):
         assert old in content
-        description.write_text(content.replace(old, new))
+        seal(tmp_path / "model", json.loads(content.replace(old, new)))
         with pytest.raises(InputError, match=sentence):
             GeneformerClassifier.load(tmp_path / "model")
     description.write_text(content)
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
+    seal(tmp_path / "model", json.loads(content))
     with pytest.raises(InputError, match="cannot be read"):
         GeneformerClassifier.load(tmp_path / "model")
 

@@ -50,6 +50,11 @@ class TokenCells:
         labels = None if self.labels is None else self.labels[index]
         return TokenCells(self.tokens, self.starts[index], self.stops[index], labels)
 
+    def all_tokens(self) -> np.ndarray:
+        """The tokens of all cells, one after the other, without those beyond ``max_tokens``."""
+        spans = zip(self.starts, self.stops, strict=True)
+        return np.concatenate([self.tokens[start:stop] for start, stop in spans])
+
     def padded(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens (n, T) int64 of some cells, filled up with 0, and which are real, (n, T) bool."""
         lengths = self.lengths[index]

@@ -26,8 +26,13 @@ from cellclassifier.geneformer.training import (
     run_stage,
     training_arguments,
 )
-from cellclassifier.geneformer.vocabulary import Vocabulary, learn_vocabulary, read_vocabulary
-from cellclassifier.interface import CellClassifier
+from cellclassifier.geneformer.vocabulary import (
+    FIRST_GENE,
+    Vocabulary,
+    learn_vocabulary,
+    read_vocabulary,
+)
+from cellclassifier.interface import CellClassifier, Outputs
 
 HISTORY_COLUMNS = [
     *("stage", "epoch", "train_loss", "val_loss", "val_accuracy", "val_macro_f1"),
@@ -39,7 +44,8 @@ class GeneformerClassifier(CellClassifier):
     """A 6-layer BERT over rank-value tokens, pretrained or from scratch.
 
     After ``fit``: ``vocabulary_``, ``model_`` (a CellBert), ``prior_`` (share of each type, the
-    answer for cells without any known gene), ``history_`` (one row per epoch, HISTORY_COLUMNS),
+    answer for cells without any known gene), ``token_counts_`` (of each gene in the training
+    cells), ``history_`` (one row per epoch, HISTORY_COLUMNS),
     ``facts_`` (padding share, cells/s and the like).
 
     options: see GeneformerOptions; seed: of weights, batches and dropout; folder: where the
@@ -78,6 +84,8 @@ class GeneformerClassifier(CellClassifier):
         self.vocabulary_ = self._vocabulary(cells)
         self.genes_ = self.vocabulary_.genes
         train = self._with_tokens(self._token_cells(cells, codes), "training")
+        n_tokens = len(self.vocabulary_)
+        self.token_counts_ = np.bincount(train.all_tokens(), minlength=n_tokens)[FIRST_GENE:]
         held_out = validation and self._validation(*validation)
         self.history_, self.facts_ = [], {}
         with tempfile.TemporaryDirectory() as temporary:
@@ -85,13 +93,27 @@ class GeneformerClassifier(CellClassifier):
         self.history_ = pd.DataFrame(self.history_, columns=HISTORY_COLUMNS)
         return self
 
-    def predict_proba(self, cells: ad.AnnData) -> np.ndarray:
-        """Probability of every type for every cell, (n_cells, n_types)."""
+    def outputs(self, cells: ad.AnnData) -> Outputs:
+        """Probabilities of the types, and the pooled vector they are computed from."""
         tokens = self._token_cells(cells, report=lambda line: None)
         self.model_.to(self.device)
-        probabilities = softmax(Inference(self.model_, self.report).scores(tokens), axis=1)
+        scores, features = Inference(self.model_, self.report).scores_and_features(tokens)
+        probabilities = softmax(scores, axis=1)
         probabilities[tokens.lengths == 0] = self.prior_
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        return Outputs(probabilities / probabilities.sum(axis=1, keepdims=True), features)
+
+    def name_genes(self, var: pd.DataFrame) -> None:
+        """Symbols of the vocabulary: from its dictionary, else those of the cells."""
+        super().name_genes(var)
+        symbol = {gene: symbol for symbol, gene in self.vocabulary_.symbols.items()}
+        pairs = zip(self.genes_.tolist(), self.symbols_.tolist(), strict=True)
+        self.symbols_ = np.array(
+            [known if known != gene else symbol.get(gene, gene) for gene, known in pairs]
+        )
+
+    def gene_importance(self) -> np.ndarray:
+        """How often each gene was among the tokens of the training cells, (n_genes,)."""
+        return self.token_counts_
 
     def _vocabulary(self, cells: ad.AnnData) -> Vocabulary:
         names = cells.var_names.to_numpy(str)
@@ -201,6 +223,7 @@ class GeneformerClassifier(CellClassifier):
         loaded = cls(GeneformerOptions(from_scratch=True, max_tokens=max_tokens))
         loaded.vocabulary_ = Vocabulary.load(folder / "vocabulary.json")
         loaded.prior_ = prior
+        loaded.token_counts_ = np.array(description["importance"], dtype=float)
         loaded.model_ = model.load_classifier(folder).eval()
         config, types = loaded.model_.config, description["types"]
         fits = config.vocab_size == len(loaded.vocabulary_) and config.num_labels == len(types)

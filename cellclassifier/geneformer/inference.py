@@ -31,26 +31,36 @@ class Inference:
         rank = torch.distributed.get_rank() if self.world > 1 else 0
         return sorted_batches(cells.lengths, self.budget)[rank :: self.world]
 
-    def run(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    def run(self, inputs: dict[str, torch.Tensor], **options) -> torch.Tensor:
         """The network's output for one batch, float32 on the CPU."""
         self.model.eval()
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
         with torch.inference_mode(), autocast(self.device):
-            return self.model(**inputs).float().cpu()
+            return self.model(**inputs, **options).float().cpu()
 
     def scores(self, cells: TokenCells) -> np.ndarray:
-        """Scores of the types, (n_cells, n_types) float32; 0 for cells without tokens.
+        """Scores of the types, (n_cells, n_types) float32; 0 for cells without tokens."""
+        return self._all_rows(cells, self.model.config.num_labels)
+
+    def scores_and_features(self, cells: TokenCells) -> tuple[np.ndarray, np.ndarray]:
+        """Scores, and what they are computed from, (n_cells, width) float32, in one pass."""
+        n_types, width = self.model.config.num_labels, self.model.config.hidden_size
+        rows = self._all_rows(cells, n_types + width, with_features=True)
+        return rows[:, :n_types], rows[:, n_types:]
+
+    def _all_rows(self, cells: TokenCells, n_columns: int, **options) -> np.ndarray:
+        """What the network says of all cells, (n_cells, n_columns), in their order.
 
         Out of memory on the device halves the number of tokens per batch, and goes on.
         """
-        result = np.zeros((len(cells), self.model.config.num_labels), dtype=np.float32)
+        result = np.zeros((len(cells), n_columns), dtype=np.float32)
         known = np.flatnonzero(cells.lengths > 0)
         todo = [known[index] for index in self.batches(cells.select(known))]
         todo.reverse()  # taken from the end
         while todo:
             index = todo.pop()
             try:
-                result[index] = self.run(as_tensors(*cells.padded(index))).numpy()
+                result[index] = self.run(as_tensors(*cells.padded(index)), **options).numpy()
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise

@@ -29,14 +29,18 @@ class CellBert(BertForSequenceClassification):
     With ``config.pooling`` "first" it is BertForSequenceClassification.
     """
 
-    def forward(self, input_ids, attention_mask=None, **kwargs) -> torch.Tensor:
-        """Scores of the types, (B, n_types), of tokens (B, T) and their mask, 1 where real."""
+    def forward(self, input_ids, attention_mask=None, with_features=False) -> torch.Tensor:
+        """Scores of the types, (B, n_types), of tokens (B, T) and their mask, 1 where real.
+
+        with_features: followed, in the same rows, by what the scores are computed from, (B, C).
+        """
         hidden = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, C)
         if getattr(self.config, "pooling", "first") == "mean":
             real = attention_mask.unsqueeze(-1).to(hidden.dtype)  # (B, T, 1)
             hidden = ((hidden * real).sum(1) / real.sum(1)).unsqueeze(1)  # (B, 1, C)
         pooled = self.bert.pooler(hidden)  # of position 0: (B, C)
-        return self.classifier(self.dropout(pooled))
+        scores = self.classifier(self.dropout(pooled))
+        return torch.cat([scores, pooled], dim=1) if with_features else scores
 
 
 class MaskedGenes(BertForMaskedLM):

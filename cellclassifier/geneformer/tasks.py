@@ -68,7 +68,7 @@ class MaskedGeneTask:
         self.train, self.validation = train, validation
         self.n_tokens, self.seed = n_tokens, seed
         self.items = max(1.0, MASKED_SHARE * float(train.lengths.sum()))
-        counts = np.bincount(_all_tokens(train), minlength=n_tokens)
+        counts = np.bincount(train.all_tokens(), minlength=n_tokens)
         self.most_frequent = int(counts.argmax())
 
     def batch(self, keys: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
@@ -114,9 +114,3 @@ class MaskedGeneTask:
             others = chosen[(fate >= 0.8) & (fate < 0.9)]
             tokens[row, others] = rng.integers(FIRST_GENE, self.n_tokens, size=len(others))
         return as_tensors(tokens, real) | {"labels": torch.from_numpy(labels)}
-
-
-def _all_tokens(cells: TokenCells) -> np.ndarray:
-    return np.concatenate(
-        [cells.tokens[a:b] for a, b in zip(cells.starts, cells.stops, strict=True)]
-    )

@@ -1,0 +1,171 @@
+"""Name the cells of new files with a trained model, and say which are of no type it knows.
+
+    python annotate.py --model model_output/models/soft_vote --cells new.h5ad
+    python annotate.py --model model_output/models/geneformer --cells a.h5ad b.npy --umap
+    python annotate.py --model model_output/models/gbdt --cells big.h5ad --write-h5ad
+
+Any model that the scripts saved will do; the files need raw counts and gene names, no labels. An
+.h5ad stored by rows is read a chunk at a time, whatever its size. Outputs, for every file, under
+model_output/annotations/<file's name>/:
+
+    annotations.csv           cell, predicted, probability, second, second_probability,
+                              confidence (high, medium, low), known
+    probabilities.parquet     the calibrated probability of every type for every cell
+    summary.csv               cells per predicted type, and the share of unknown ones
+    annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
+    umap.png                  the cells by predicted type and by confidence (--umap)
+
+and model_output/results/run_annotate.json.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from cellclassifier import annotation_plots, command
+from cellclassifier.alignment import match_genes, require_genes
+from cellclassifier.annotation import annotate, summarize
+from cellclassifier.annotation_files import AnnotationFiles, annotation_files
+from cellclassifier.errors import InputError
+from cellclassifier.interface import CellClassifier
+from cellclassifier.results import Output, RunRecord, atomic_path, write_csv, write_figure
+from cellclassifier.sources import CellSource, open_cells, write_annotated
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of annotation."""
+
+    model: Path
+    """folder of a saved model, for instance model_output/models/soft_vote"""
+
+    cells: tuple[Path, ...] = ()
+    """.npy or .h5ad files with raw counts; default: ./cells.npy or data/cells.npy, else the
+    embedded sample"""
+
+    layer: str | None = None
+    """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
+
+    min_genes_found: float = 0.5
+    """stop where less than this share of the model's genes, by importance, is in the file"""
+
+    chunk_cells: int = 10_000
+    """cells that are in memory at a time"""
+
+    write_h5ad: bool = False
+    """also write a copy of the .h5ad with the annotations in obs"""
+
+    umap: bool = False
+    """also draw a UMAP of (at most 20,000 of) the cells"""
+
+    seed: int = 42
+    """of the UMAP, and of the cells drawn for it"""
+
+    jobs: int | None = None
+    """threads; default: the cores this process may use"""
+
+    output: Path = Path("model_output")
+    """folder for everything that is written"""
+
+
+def main(config: Config) -> dict[str, pd.DataFrame]:
+    """Annotate every file; returns its summary by the name of its folder."""
+    _check(config)
+    output = Output(config.output)
+    record = RunRecord("annotate", config, output)
+
+    with record.step("model"):
+        model = CellClassifier.load(config.model)
+        model.jobs = config.jobs or command.available_cores()
+    with record.step("open"):
+        sources = {}
+        for path in config.cells or (None,):
+            source = open_cells(path, config.layer)
+            sources[source.path.stem] = source
+        if config.write_h5ad:
+            _require_h5ad(sources)
+
+    summaries, facts = {}, {}
+    for name, source in sources.items():
+        folder = config.output / "annotations" / name
+        with record.step("annotate"):
+            files, facts[name] = _annotate(config, model, source, folder)
+        with record.step("outputs"):
+            summaries[name] = _write_summary(config, source, files, folder)
+        print(f"== {source.path}\n{summaries[name].round(3).to_string(index=False)}")
+    record.write(model=_about(model), files=facts)
+    command.say_where(config.output / "annotations")
+    return summaries
+
+
+def _check(config: Config) -> None:
+    command.require_positive(config, "chunk_cells", "jobs")
+    if not 0 <= config.min_genes_found <= 1:
+        raise InputError(f"--min-genes-found {config.min_genes_found}: expected 0 to 1")
+    names = [Path(path).stem for path in config.cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"two files are called {twice[0]}, and outputs go by that name: annotate them one "
+            "after the other, each with an --output of its own"
+        )
+
+
+def _require_h5ad(sources: dict[str, CellSource]) -> None:
+    others = [source.path for source in sources.values() if source.path.suffix != ".h5ad"]
+    if others:
+        raise InputError(
+            f"--write-h5ad needs .h5ad files to add columns to, and {others[0]} is none: leave "
+            "the option out"
+        )
+
+
+def _annotate(
+    config: Config, model: CellClassifier, source: CellSource, folder: Path
+) -> tuple[AnnotationFiles, dict]:
+    """Write the annotations of one file, chunk by chunk."""
+    match = match_genes(model.genes_, model.symbols_, source.var)
+    share = require_genes(match, model.gene_importance(), config.min_genes_found, source.var)
+    start = 0
+    with (
+        annotation_files(folder, model.classes_, source.n_cells, config.seed) as files,
+        tqdm(total=source.n_cells, unit="cell", desc=source.path.name) as progress,
+    ):
+        for counts in source.chunks(config.chunk_cells):
+            names = source.cell_names[start : start + counts.shape[0]]
+            files.add(annotate(model, match.align(counts, names)))
+            start += len(names)
+            progress.update(len(names))
+    return files, {"file": str(source.path), "cells": source.n_cells, "genes_found": share}
+
+
+def _write_summary(
+    config: Config, source: CellSource, files: AnnotationFiles, folder: Path
+) -> pd.DataFrame:
+    """summary.csv and, where asked for, annotated.h5ad and umap.png."""
+    kept = files.kept
+    summary = summarize(kept["predicted"], kept["probability"].to_numpy(), kept["known"].to_numpy())
+    write_csv(folder / "summary.csv", summary)
+    if config.write_h5ad:
+        columns = kept.drop(columns="confidence").set_axis(source.cell_names)
+        columns.columns = ["predicted_cell_type", "predicted_probability", "predicted_known"]
+        with atomic_path(folder / "annotated.h5ad") as path:
+            write_annotated(source, columns, path)
+    if config.umap:
+        places = annotation_plots.umap_of(files.space, config.seed)
+        shown = kept.iloc[files.shown].reset_index(drop=True)
+        write_figure(folder / "umap.png", annotation_plots.annotated_map(places, shown, len(kept)))
+    return summary
+
+
+def _about(model: CellClassifier) -> dict:
+    """What the run record says of the model."""
+    return {"method": model.method, "types": model.classes_.tolist(), **vars(model.calibration_)}
+
+
+if __name__ == "__main__":
+    command.run(main, Config, __doc__, when_stopped="Files that were finished are kept.")

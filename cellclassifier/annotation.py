@@ -1,0 +1,93 @@
+"""What a trained model says of new cells: the rows of annotations.csv, and their summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from cellclassifier.interface import CellClassifier
+
+# Least calibrated probability of each level of confidence.
+LEVELS = {"high": 0.9, "medium": 0.6, "low": 0.0}
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What a model says of some cells.
+
+    table: one row per cell: cell, predicted, probability, second, second_probability, confidence,
+    known; probabilities: (n_cells, n_types) float32, calibrated; space: (n_cells, n_components),
+    the cells among the known types (see novelty.Novelty), no columns where the model has none.
+    """
+
+    table: pd.DataFrame
+    probabilities: np.ndarray
+    space: np.ndarray
+
+
+def annotate(model: CellClassifier, cells: ad.AnnData) -> Annotations:
+    """Annotate cells of raw counts, whose genes go by the model's names.
+
+    A cell is not known where its novelty score is beyond the threshold of its predicted type, or
+    where it has no counts at all; without novelty (a model that saw no validation cells) every
+    other cell passes for known.
+    """
+    outputs = model.outputs(cells)
+    probabilities = model.calibration_.apply(outputs.probabilities)
+    first, second = _two_best(probabilities)
+    known = np.diff(cells.X.indptr) > 0
+    space = np.zeros((len(first), 0))
+    if model.novelty_ is not None:
+        space = model.novelty_.place(outputs.features)
+        score = model.novelty_.score(space, probabilities)
+        known &= model.novelty_.is_known(score, first)
+    rows = np.arange(len(first))
+    best = probabilities[rows, first]
+    table = pd.DataFrame(
+        {
+            "cell": cells.obs_names.to_numpy(),
+            "predicted": model.classes_[first],
+            "probability": best.astype(np.float32),
+            "second": model.classes_[second],
+            "second_probability": probabilities[rows, second].astype(np.float32),
+            "confidence": _levels(best),
+            "known": known,
+        }
+    )
+    return Annotations(table, probabilities.astype(np.float32), space)
+
+
+def summarize(predicted: pd.Series, probability: np.ndarray, known: np.ndarray) -> pd.DataFrame:
+    """Cells per predicted type, most frequent first, and a row for all of them together.
+
+    Columns: predicted, cells, share, unknown (cells), unknown_share, mean_probability.
+    """
+    table = pd.DataFrame(
+        {"predicted": predicted.astype(str), "probability": probability, "unknown": ~known}
+    )
+    grouped = table.groupby("predicted").agg(
+        cells=("unknown", "size"),
+        unknown=("unknown", "sum"),
+        mean_probability=("probability", "mean"),
+    )
+    grouped = grouped.sort_values("cells", ascending=False, kind="stable")
+    grouped.loc["all"] = [len(table), table["unknown"].sum(), table["probability"].mean()]
+    grouped[["cells", "unknown"]] = grouped[["cells", "unknown"]].astype(int)
+    grouped.insert(1, "share", grouped["cells"] / len(table))
+    grouped.insert(3, "unknown_share", grouped["unknown"] / grouped["cells"])
+    return grouped.reset_index()
+
+
+def _two_best(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of the most and second most probable type, (n_cells,) each; the first among equals."""
+    first = probabilities.argmax(axis=1)
+    others = probabilities.copy()
+    others[np.arange(len(first)), first] = -np.inf
+    return first, others.argmax(axis=1)
+
+
+def _levels(probability: np.ndarray) -> np.ndarray:
+    return np.select([probability >= least for least in LEVELS.values()], list(LEVELS), "low")

@@ -1,0 +1,167 @@
+"""Is a cell of a type that the model knows? By its doubt, and by its distance from known cells."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.special import entr
+from sklearn.decomposition import TruncatedSVD
+from threadpoolctl import threadpool_limits
+
+NOVELTY_FILE = "novelty.npz"
+N_COMPONENTS = 20  # more of them measure noise: at 50 fewer strangers are told
+REFUSED_SHARE = 0.05  # of known cells, at most
+TAIL_SHARE = 0.1  # of known cells, that say how rare values are that none of them has
+LEVELS = np.linspace(0, 1 - TAIL_SHARE, 91)
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """How strange a cell is, and how strange a known cell may be.
+
+    Two measures are compared with those of known cells that the model was not trained on
+    (validation), and the two p-values joined as Fisher did: score = -ln p_doubt - ln p_distance.
+
+        doubt     entropy of the calibrated probabilities
+        distance  squared Mahalanobis distance to the nearest type's mean, in the 20 leading
+                  components of the model's own features, with the covariance within types
+                  (Lee et al. 2018, arXiv:1807.03888)
+
+    Doubt finds cells between known types; distance those far from all, of which a model may be
+    quite sure.
+
+    projection: (n_features, n_components) to components that are white within types; centres:
+    (n_types, n_components); quantiles: (2, 91) of doubt and distance at ``LEVELS``; excess: (2,)
+    mean of what is beyond the last of them; thresholds: (n_types,) largest score of a cell that
+    passes for the type it was given.
+    """
+
+    projection: np.ndarray
+    centres: np.ndarray
+    quantiles: np.ndarray
+    excess: np.ndarray
+    thresholds: np.ndarray
+
+    @classmethod
+    def fit(cls, train, labels: np.ndarray, validation, probabilities: np.ndarray) -> Novelty:
+        """Learn from features of training cells, and quantiles and thresholds from validation.
+
+        train, validation: (n_cells, n_features) dense or CSR; labels: of the training cells;
+        probabilities: calibrated ones of the validation cells, (n_cells, n_types).
+        """
+        with threadpool_limits(1, user_api="blas"):  # the same digits on any number of cores
+            projection, centres = _whitened(train, labels)
+        space = np.asarray(validation @ projection)
+        measures = _doubt(probabilities), _squared_distance(space, centres)
+        quantiles = np.array([np.quantile(values, LEVELS) for values in measures])
+        excess = np.array(
+            [_mean_excess(v, q[-1]) for v, q in zip(measures, quantiles, strict=True)]
+        )
+        unlimited = cls(projection, centres, quantiles, excess, np.full(len(centres), np.inf))
+        score = unlimited.score(space, probabilities)
+        return replace(
+            unlimited, thresholds=_thresholds(score, probabilities.argmax(axis=1), len(centres))
+        )
+
+    def place(self, features) -> np.ndarray:
+        """Where cells are among the known types, (n_cells, n_components)."""
+        return np.asarray(features @ self.projection)
+
+    def score(self, space: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """How strange each cell is, (n_cells,) in nats, from its place and its probabilities."""
+        measures = _doubt(probabilities), _squared_distance(space, self.centres)
+        return sum(map(_surprise, measures, self.quantiles, self.excess))
+
+    def is_known(self, score: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Whether cells with these scores pass for the types ``predicted`` (codes), (n_cells,)."""
+        return score <= self.thresholds[predicted]
+
+    def save(self, path: Path) -> None:
+        """Write as .npz."""
+        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path, n_types: int) -> Novelty:
+        """Read what ``save`` wrote; ValueError where it is damaged or of other types."""
+        names = [field.name for field in fields(cls)]
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in names}
+        except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path.name}: {error}") from error
+        n_features, n_components = arrays["projection"].shape
+        shapes = (n_features, n_components), (n_types, n_components), (2, len(LEVELS))
+        for name, shape in zip(names, (*shapes, (2,), (n_types,)), strict=True):
+            if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
+                raise ValueError(f"{path.name}: {name} is no array of {shape} numbers")
+        return cls(**arrays)
+
+
+def _doubt(probabilities: np.ndarray) -> np.ndarray:
+    return entr(probabilities).sum(axis=1)
+
+
+def _squared_distance(space: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """To the nearest centre, (n_cells,)."""
+    return cdist(space, centres, "sqeuclidean").min(axis=1)
+
+
+def _surprise(values: np.ndarray, quantiles: np.ndarray, excess: float) -> np.ndarray:
+    """-ln of the share of known cells with larger values, (n_cells,).
+
+    Beyond the last quantile that share falls exponentially, as the tail of the known cells does
+    on average, so that no value is beyond compare.
+    """
+    last = quantiles[-1]
+    within = -np.log1p(-np.interp(values, quantiles, LEVELS))
+    return np.where(values <= last, within, (values - last) / excess - np.log(TAIL_SHARE))
+
+
+def _mean_excess(values: np.ndarray, limit: float) -> float:
+    beyond = values[values > limit]
+    return float((beyond - limit).mean()) if len(beyond) else 1.0
+
+
+def _whitened(features, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Projection to components of unit covariance within types, and the types' means there."""
+    components = _components(features)
+    reduced = features @ components  # (n_cells, n_components)
+    n_components = reduced.shape[1]
+    types, codes = np.unique(labels, return_inverse=True)
+    sums = np.zeros((len(types), n_components))
+    np.add.at(sums, codes, reduced)
+    centres = sums / np.bincount(codes)[:, None]
+    within = reduced - centres[codes]
+    covariance = within.T @ within / len(codes)
+    # A component without spread within types must not divide by zero.
+    covariance += np.eye(n_components) * max(1e-6 * np.trace(covariance) / n_components, 1e-12)
+    whitening = np.linalg.cholesky(np.linalg.inv(covariance))
+    return components @ whitening, centres @ whitening
+
+
+def _components(features) -> np.ndarray:
+    """The leading components of features, (n_features, n_components); few features are all."""
+    n_features = features.shape[1]
+    if n_features <= N_COMPONENTS:
+        return np.eye(n_features)
+    n_components = min(N_COMPONENTS, features.shape[0])
+    return TruncatedSVD(n_components, random_state=0).fit(features).components_.T
+
+
+def _thresholds(score: np.ndarray, predicted: np.ndarray, n_types: int) -> np.ndarray:
+    """Per predicted type the score that at most 5 % of its validation cells exceed.
+
+    Where a type has so few that none may be refused, their largest score would be luck: the
+    threshold of all cells together counts if it is higher.
+    """
+    of_all = np.quantile(score, 1 - REFUSED_SHARE, method="higher")
+    thresholds = np.full(n_types, of_all)
+    for code in np.unique(predicted):
+        own = score[predicted == code]
+        limit = np.quantile(own, 1 - REFUSED_SHARE, method="higher")
+        thresholds[code] = limit if len(own) * REFUSED_SHARE >= 1 else max(limit, of_all)
+    return thresholds
