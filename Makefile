@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUTPUT ?= model_output
-# interview.py first: it says what the others will see. finetune_geneformer.py is started by hand: on
-# a full cells.npy it needs a GPU.
-SCRIPTS := $(wildcard interview.py multiclass_baselines.py binary_rf.py)
+# interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
+SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick"
 
 .PHONY: run test lint bench images setup geneformer-files clean help
 

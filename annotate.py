@@ -88,6 +88,8 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
             sources[source.path.stem] = source
         if config.write_h5ad:
             _require_h5ad(sources)
+        if config.umap:
+            _require_map(model, sources)
 
     summaries, facts = {}, {}
     for name, source in sources.items():
@@ -107,6 +109,8 @@ def _check(config: Config) -> None:
     if not 0 <= config.min_genes_found <= 1:
         raise InputError(f"--min-genes-found {config.min_genes_found}: expected 0 to 1")
     names = [Path(path).stem for path in config.cells]
+    if not 0 <= config.seed < 2**32:
+        raise InputError(f"--seed {config.seed}: expected 0 to 2**32 - 1")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
@@ -121,6 +125,17 @@ def _require_h5ad(sources: dict[str, CellSource]) -> None:
         raise InputError(
             f"--write-h5ad needs .h5ad files to add columns to, and {others[0]} is none: leave "
             "the option out"
+        )
+
+
+def _require_map(model: CellClassifier, sources: dict[str, CellSource]) -> None:
+    if model.novelty_ is None:
+        raise InputError("--umap needs a model that learned from validation cells: leave it out")
+    few = [source for source in sources.values() if source.n_cells < annotation_plots.FEWEST_CELLS]
+    if few:
+        raise InputError(
+            f"--umap needs at least {annotation_plots.FEWEST_CELLS} cells, and {few[0].path} has "
+            f"{few[0].n_cells}: leave the option out"
         )
 
 

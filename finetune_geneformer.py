@@ -32,11 +32,12 @@ from cellclassifier.evaluation import evaluate, summarize
 from cellclassifier.geneformer import files, ranks
 from cellclassifier.geneformer import tables as tables_of
 from cellclassifier.geneformer.options import GeneformerOptions
-from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
+from cellclassifier.results import FinishedParts, Output, RunRecord, run_key, versions_of
 from cellclassifier.splits import SplitOptions, restrict, split_all
 
-# For the embedded sample without pretrained weights: about two minutes on 2 cores.
-QUICK = {"n_splits": 1, "max_tokens": 128, "epochs": 8, "pretrain_epochs": 3}
+# For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
+QUICK = {"n_splits": 1, "max_tokens": 128, "max_cells": 2000}
+QUICK_FROM_SCRATCH = QUICK | {"epochs": 8, "pretrain_epochs": 3}
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Config(GeneformerOptions, SplitOptions, CellsOptions):
 
     download: bool = False
     """fetch the pretrained weights and dictionaries into geneformer_files/, and stop"""
+
+    quick: bool = False
+    """a first look in minutes on a CPU: one split, 128 tokens, 2,000 cells, where not asked
+    otherwise"""
 
     resume: bool = False
     """go on from the checkpoints and finished splits of an interrupted run with these options"""
@@ -60,25 +65,28 @@ def main(config: Config) -> pd.DataFrame | None:
     """Fine-tune on every split; returns mean and standard deviation of each metric."""
     if config.download:
         return files.download()
-    config = _decided(config)
+    command.require_positive(config, "jobs")
     with ranks.first_one_writes(config.output) as (folder, log):
+        config = _decided(config, log)
         output = Output(folder)
         record = RunRecord("finetune_geneformer", config, output)
 
         with record.step("read"):
             cells = restrict(read_cells(config, report=log), config, report=log)
-            parts = split_all(cells, config)
+            parts = split_all(cells, config, report=log)
             output.csv("fine_tuning/splits", parts.rename_axis("cell").reset_index())
 
+        _require_start(config, cells)  # before anything of an interrupted run is discarded
         key = _key(config, cells)
-        checkpoints = ranks.checkpoint_folder(config.output, key, config.resume)
+        checkpoints = ranks.checkpoint_folder(config.output, key, config.resume, log)
         finished = FinishedParts(output, record.script, key, fresh=not config.resume)
         tables, facts = [], {}
         for split in parts:
             log(f"== split {split} (if interrupted, go on with --resume)")
             with record.step("fine-tuning"):
                 # Several processes must all take the same way: through their common checkpoints.
-                part = finished.load(f"split{split}") if ranks.is_alone() else None
+                alone = ranks.n_processes() == 1
+                part = finished.load(f"split{split}", _files(config, split)) if alone else None
                 part = part or _run_split(
                     config, cells, parts[split], checkpoints / f"split{split}", output, log, facts
                 )
@@ -97,26 +105,39 @@ def main(config: Config) -> pd.DataFrame | None:
     return summary
 
 
-def _decided(config: Config) -> Config:
+def _decided(config: Config, say) -> Config:
     """Every default decided, and said; quick settings for the sample without weights."""
-    say = print if ranks.is_first() else lambda line: None
     decided = config.resolved()
     if decided.from_scratch and not config.from_scratch:
         say(
             f"No pretrained weights in {files.FOLDER}: starting from random ones (--from-scratch). "
             f"A pretrained start needs {files.GET}, once, with network (44 MB)."
         )
-    if decided.from_scratch and find_cells(config.cells) is None:
-        quick = {k: v for k, v in QUICK.items() if getattr(config, k) == getattr(Config(), k)}
+    if config.quick or (decided.from_scratch and find_cells(config.cells) is None):
+        quick = QUICK_FROM_SCRATCH if decided.from_scratch else QUICK
+        quick = {k: v for k, v in quick.items() if getattr(config, k) == getattr(Config(), k)}
         options = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in quick.items())
-        say(f"Quick settings for the sample: {options}.")
+        say(f"Quick settings: {options}.")
         decided = replace(decided, **quick)
     return decided
 
 
+def _require_start(config: Config, cells) -> None:
+    """Stop here where training could not start."""
+    # Loads torch, which takes seconds: not for --help and --download.
+    from cellclassifier.geneformer.classifier import GeneformerClassifier
+
+    GeneformerClassifier(config).require_start(cells)
+
+
+def _files(config: Config, split: int) -> list[str]:
+    """What a finished split has written, relative to the output folder."""
+    model = ["models/geneformer/model.json"] if split == config.seed else []
+    return [f"predictions/geneformer-split{split}.parquet", *model]
+
+
 def _run_split(config, cells, part_of_cell, checkpoints, output, log, facts) -> dict:
     """Fit, score and keep one split."""
-    # Loads torch, which takes seconds: not for --help and --download.
     from cellclassifier.geneformer.classifier import GeneformerClassifier, use_threads
 
     use_threads(config.jobs)
@@ -127,7 +148,11 @@ def _run_split(config, cells, part_of_cell, checkpoints, output, log, facts) -> 
     output.predictions(f"{model.method}-split{split}", result.predictions)
     if split == config.seed:
         model.save(output.model_folder(model.method), data=cells.uns["source"], split=split)
-    facts[f"split{split}"] = model.facts_
+    facts[f"split{split}"] = model.facts_ | {
+        "device": str(model.device),
+        "processes": ranks.n_processes(),
+        "versions": versions_of(*model.packages, "accelerate", "datasets"),
+    }
     log(model.history_.to_string(index=False))
     history = model.history_.assign(split=split)
     return {"combined": result.combined, "per_type": result.per_type, "history": history}
@@ -155,9 +180,9 @@ def _draw(cells, parts, tables: list[dict], output: Output) -> None:
 
 def _key(config: Config, cells) -> str:
     """What a split's result depends on, beside its seed."""
-    ignored = ("n_splits", "resume", "download", "jobs", "output", "cells")
+    ignored = ("n_splits", "resume", "quick", "download", "jobs", "output", "cells")
     options = {k: v for k, v in vars(config).items() if k not in ignored}
-    return run_key(options, cells.uns["source"])
+    return run_key(options, cells.uns["source"], ranks.n_processes())
 
 
 if __name__ == "__main__":

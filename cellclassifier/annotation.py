@@ -42,7 +42,7 @@ def annotate(model: CellClassifier, cells: ad.AnnData) -> Annotations:
     space = np.zeros((len(first), 0))
     if model.novelty_ is not None:
         space = model.novelty_.place(outputs.features)
-        score = model.novelty_.score(space, probabilities)
+        score = model.novelty_.score(space, outputs.probabilities)
         known &= model.novelty_.is_known(score, first)
     rows = np.arange(len(first))
     best = probabilities[rows, first]

@@ -14,6 +14,7 @@ from cellclassifier.plots import COLORS
 from cellclassifier.titles import title_above
 
 MARKERS = "o^sDvPX*"  # after eight types the colours start again, with another shape
+FEWEST_CELLS = 4  # that a UMAP can be made of
 UNKNOWN_COLOR = "#C8C8C8"
 
 

@@ -205,6 +205,8 @@ class Baseline(CellClassifier):
             raise InputError(f"{folder} does not hold a {model.method}: train and save it again")
         if list(model.estimator_.classes_) != description["types"]:
             raise InputError(f"the types in {folder} disagree: train and save the model again")
+        if list(model.features_.genes_) != description["genes"]:
+            raise InputError(f"the genes in {folder} disagree: train and save the model again")
         model.trials_ = []
         return model
 

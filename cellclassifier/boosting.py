@@ -62,6 +62,11 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):
         """Most probable type, (n_cells,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Share of each feature in the mean gain of splits, (n_features,), as XGBoost has it."""
+        return self.model_.feature_importances_
+
     def __getstate__(self) -> dict:
         """State in which the trees are XGBoost's own binary JSON, as an array of bytes."""
         state = dict(super().__getstate__())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from cellclassifier.checks import (
     check_names,
     drop_or_refuse_empty,
 )
+from cellclassifier.digests import sha256
 from cellclassifier.errors import InputError
 from cellclassifier.unpickle import load_npy
 
@@ -104,12 +104,6 @@ def sample_path() -> Path:
     import scanpy
 
     return Path(scanpy.datasets.__file__).parent / "10x_pbmc68k_reduced.h5ad"
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_npy(path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 
 
 def feature_importance(estimator: BaseEstimator, n_features: int) -> np.ndarray:
@@ -18,8 +19,9 @@ def feature_importance(estimator: BaseEstimator, n_features: int) -> np.ndarray:
     if hasattr(estimator, "feature_importances_"):
         values = np.asarray(estimator.feature_importances_, dtype=float)
     elif hasattr(estimator, "coef_"):
-        weights = np.abs(estimator.coef_)
-        values = weights.mean(axis=weights.shape.index(n_features) ^ 1)
+        # scikit-learn has a row of weights per type, this package's rank regression per feature.
+        types_axis = 0 if isinstance(estimator, LogisticRegression) else 1
+        values = np.abs(estimator.coef_).mean(axis=types_axis)
     else:
         values = np.ones(n_features)
     return values / values.sum() if values.sum() > 0 else np.full(n_features, 1 / n_features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,8 +93,9 @@ class CellClassifier(ABC):
         not learn from.
         """
         self.calibration_ = fit_calibration(val_labels, validation.probabilities, self.classes_)
-        probabilities = self.calibration_.apply(validation.probabilities)
-        self.novelty_ = Novelty.fit(train.features, labels, validation.features, probabilities)
+        self.novelty_ = Novelty.fit(
+            train.features, labels, validation.features, validation.probabilities
+        )
 
     def save(self, folder: Path, **provenance) -> None:
         """Save without pickle into ``folder``, which is replaced whole once all is written.
@@ -129,7 +131,7 @@ class CellClassifier(ABC):
         folder = Path(folder)
         description = saved.read_description(folder)
         kind = saved.class_of(description, folder)
-        if not (isinstance(kind, type) and issubclass(kind, cls)):
+        if not issubclass(kind, cls) or inspect.isabstract(kind):
             raise InputError(f"{folder} holds a {kind.__name__}, expected a {cls.__name__}")
         model = kind._load_parts(folder, description)
         model.classes_ = np.array(description["types"])
@@ -141,7 +143,7 @@ class CellClassifier(ABC):
     def _load_trust(self, folder: Path, description: dict) -> None:
         try:
             self.calibration_ = Calibration(**description["calibration"])
-            if not self.calibration_.temperature > 0:
+            if not 0 < self.calibration_.temperature < np.inf:
                 raise ValueError(f"a temperature of {self.calibration_.temperature}")
             if NOVELTY_FILE in description["files"]:
                 self.novelty_ = Novelty.load(folder / NOVELTY_FILE, len(self.classes_))

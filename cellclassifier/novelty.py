@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.distance import cdist
 from scipy.special import entr
 from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits
@@ -17,6 +15,7 @@ N_COMPONENTS = 20  # more of them measure noise: at 50 fewer strangers are told
 REFUSED_SHARE = 0.05  # of known cells, at most
 TAIL_SHARE = 0.1  # of known cells, that say how rare values are that none of them has
 LEVELS = np.linspace(0, 1 - TAIL_SHARE, 91)
+SHRINKAGE_CELLS = 400  # cells of common covariance that a type's own is mixed with
 
 
 @dataclass(frozen=True)
@@ -26,22 +25,25 @@ class Novelty:
     Two measures are compared with those of known cells that the model was not trained on
     (validation), and the two p-values joined as Fisher did: score = -ln p_doubt - ln p_distance.
 
-        doubt     entropy of the calibrated probabilities
-        distance  squared Mahalanobis distance to the nearest type's mean, in the 20 leading
-                  components of the model's own features, with the covariance within types
-                  (Lee et al. 2018, arXiv:1807.03888)
+        doubt     entropy of the probabilities before calibration, which may sharpen them so far
+                  that sure and very sure are no longer told apart
+        distance  squared Mahalanobis distance to the nearest type, in the 20 leading components
+                  of the model's own features (Lee et al. 2018, arXiv:1807.03888); a type's
+                  covariance is its own, shrunk towards the one that is common to all types
 
     Doubt finds cells between known types; distance those far from all, of which a model may be
     quite sure.
 
     projection: (n_features, n_components) to components that are white within types; centres:
-    (n_types, n_components); quantiles: (2, 91) of doubt and distance at ``LEVELS``; excess: (2,)
+    (n_types, n_components); whitening: (n_types, n_components, n_components), of each type in
+    that space; quantiles: (2, 91) of doubt and distance at ``LEVELS``; excess: (2,)
     mean of what is beyond the last of them; thresholds: (n_types,) largest score of a cell that
     passes for the type it was given.
     """
 
     projection: np.ndarray
     centres: np.ndarray
+    whitening: np.ndarray
     quantiles: np.ndarray
     excess: np.ndarray
     thresholds: np.ndarray
@@ -51,17 +53,19 @@ class Novelty:
         """Learn from features of training cells, and quantiles and thresholds from validation.
 
         train, validation: (n_cells, n_features) dense or CSR; labels: of the training cells;
-        probabilities: calibrated ones of the validation cells, (n_cells, n_types).
+        probabilities: uncalibrated ones of the validation cells, (n_cells, n_types).
         """
         with threadpool_limits(1, user_api="blas"):  # the same digits on any number of cores
-            projection, centres = _whitened(train, labels)
-        space = np.asarray(validation @ projection)
-        measures = _doubt(probabilities), _squared_distance(space, centres)
+            projection = _white_projection(train, labels)
+            centres, whitening = _types_in(np.asarray(train @ projection), labels)
+            space = np.asarray(validation @ projection)
+            measures = _doubt(probabilities), _squared_distance(space, centres, whitening)
         quantiles = np.array([np.quantile(values, LEVELS) for values in measures])
         excess = np.array(
             [_mean_excess(v, q[-1]) for v, q in zip(measures, quantiles, strict=True)]
         )
-        unlimited = cls(projection, centres, quantiles, excess, np.full(len(centres), np.inf))
+        no_limits = np.full(len(centres), np.inf)
+        unlimited = cls(projection, centres, whitening, quantiles, excess, no_limits)
         score = unlimited.score(space, probabilities)
         return replace(
             unlimited, thresholds=_thresholds(score, probabilities.argmax(axis=1), len(centres))
@@ -72,8 +76,12 @@ class Novelty:
         return np.asarray(features @ self.projection)
 
     def score(self, space: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """How strange each cell is, (n_cells,) in nats, from its place and its probabilities."""
-        measures = _doubt(probabilities), _squared_distance(space, self.centres)
+        """How strange each cell is, (n_cells,) in nats.
+
+        space: from ``place``; probabilities: before calibration.
+        """
+        distance = _squared_distance(space, self.centres, self.whitening)
+        measures = _doubt(probabilities), distance
         return sum(map(_surprise, measures, self.quantiles, self.excess))
 
     def is_known(self, score: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -89,13 +97,16 @@ class Novelty:
         """Read what ``save`` wrote; ValueError where it is damaged or of other types."""
         names = [field.name for field in fields(cls)]
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in names}
-        except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in names}
+        except Exception as error:  # whatever a damaged or hostile file provokes in its reader
             raise ValueError(f"{path.name}: {error}") from error
+        if arrays["projection"].ndim != 2:
+            raise ValueError(f"{path.name}: projection is no matrix")
         n_features, n_components = arrays["projection"].shape
-        shapes = (n_features, n_components), (n_types, n_components), (2, len(LEVELS))
-        for name, shape in zip(names, (*shapes, (2,), (n_types,)), strict=True):
+        of_types = (n_types, n_components), (n_types, n_components, n_components)
+        shapes = (n_features, n_components), *of_types, (2, len(LEVELS)), (2,), (n_types,)
+        for name, shape in zip(names, shapes, strict=True):
             if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
                 raise ValueError(f"{path.name}: {name} is no array of {shape} numbers")
         return cls(**arrays)
@@ -105,9 +116,12 @@ def _doubt(probabilities: np.ndarray) -> np.ndarray:
     return entr(probabilities).sum(axis=1)
 
 
-def _squared_distance(space: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """To the nearest centre, (n_cells,)."""
-    return cdist(space, centres, "sqeuclidean").min(axis=1)
+def _squared_distance(space, centres: np.ndarray, whitening: np.ndarray) -> np.ndarray:
+    """To the nearest type, in units of its own spread, (n_cells,)."""
+    nearest = np.full(len(space), np.inf)
+    for centre, whiten in zip(centres, whitening, strict=True):
+        np.minimum(nearest, (((space - centre) @ whiten) ** 2).sum(axis=1), out=nearest)
+    return nearest
 
 
 def _surprise(values: np.ndarray, quantiles: np.ndarray, excess: float) -> np.ndarray:
@@ -126,21 +140,35 @@ def _mean_excess(values: np.ndarray, limit: float) -> float:
     return float((beyond - limit).mean()) if len(beyond) else 1.0
 
 
-def _whitened(features, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Projection to components of unit covariance within types, and the types' means there."""
+def _white_projection(features, labels: np.ndarray) -> np.ndarray:
+    """To components whose covariance within types is the identity, (n_features, n_components)."""
     components = _components(features)
-    reduced = features @ components  # (n_cells, n_components)
-    n_components = reduced.shape[1]
-    types, codes = np.unique(labels, return_inverse=True)
-    sums = np.zeros((len(types), n_components))
-    np.add.at(sums, codes, reduced)
-    centres = sums / np.bincount(codes)[:, None]
-    within = reduced - centres[codes]
-    covariance = within.T @ within / len(codes)
+    reduced = np.asarray(features @ components)
+    within = reduced - _means(reduced, labels)[np.unique(labels, return_inverse=True)[1]]
+    covariance = within.T @ within / len(within)
     # A component without spread within types must not divide by zero.
-    covariance += np.eye(n_components) * max(1e-6 * np.trace(covariance) / n_components, 1e-12)
-    whitening = np.linalg.cholesky(np.linalg.inv(covariance))
-    return components @ whitening, centres @ whitening
+    floor = max(1e-6 * np.trace(covariance) / len(covariance), 1e-12)
+    return components @ _root_of_inverse(covariance + floor * np.eye(len(covariance)))
+
+
+def _types_in(space: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and whitening of every type, where the common covariance is the identity."""
+    centres, whitening = _means(space, labels), []
+    for name, centre in zip(np.unique(labels), centres, strict=True):
+        own = space[labels == name] - centre
+        mixed = own.T @ own + SHRINKAGE_CELLS * np.eye(len(centre))
+        whitening.append(_root_of_inverse(mixed / (len(own) + SHRINKAGE_CELLS)))
+    return centres, np.array(whitening)
+
+
+def _means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Of every type, (n_types, n_columns)."""
+    return np.array([values[labels == name].mean(axis=0) for name in np.unique(labels)])
+
+
+def _root_of_inverse(covariance: np.ndarray) -> np.ndarray:
+    """The matrix W for which x @ W is white where x has this covariance."""
+    return np.linalg.cholesky(np.linalg.inv(covariance))
 
 
 def _components(features) -> np.ndarray:

@@ -104,9 +104,7 @@ class RunRecord:
         """Write results/run_<script>.json, last of all outputs; ``facts`` are added."""
         self.content |= facts
         self.content["peak_gib"] = max(step["peak_gib"] for step in self.content["steps"].values())
-        self.content["versions"] = {"python": platform.python_version()} | {
-            name: importlib.metadata.version(name) for name in PACKAGES
-        }
+        self.content["versions"] = {"python": platform.python_version()} | versions_of(*PACKAGES)
         self.content["git_commit"] = _git_commit()
         self.content["outputs"] = sorted(set(self.output.written))
         path = self.output.folder / "results" / f"run_{self.script}.json"
@@ -159,6 +157,11 @@ def run_key(*values: object) -> str:
     for path in sorted(SOURCE.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """The installed version of each package."""
+    return {name: importlib.metadata.version(name) for name in packages}
 
 
 def safe_name(name: str) -> str:

@@ -14,12 +14,14 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
+import math
 import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from cellclassifier.digests import sha256
 from cellclassifier.errors import InputError
 
 FORMAT_VERSION = 2  # a newer one is refused
@@ -57,7 +59,7 @@ def seal(folder: Path, description: dict) -> None:
     files = sorted(path for path in folder.iterdir() if path.name != DESCRIPTION)
     content = {key: value for key, value in description.items() if key != "digest"}
     content |= {"format_version": content.get("format_version", FORMAT_VERSION)}
-    content |= {"files": {path.name: _sha256(path) for path in files}}
+    content |= {"files": {path.name: sha256(path) for path in files}}
     content |= {"digest": _digest(content)}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
 
@@ -97,7 +99,10 @@ def class_of(description: dict, folder: Path) -> type:
     try:
         if not re.fullmatch(r"cellclassifier(\.[a-z_]\w*)+", module):
             raise ImportError
-        return getattr(importlib.import_module(module), name)
+        kind = getattr(importlib.import_module(module), name)
+        if not isinstance(kind, type):
+            raise ImportError
+        return kind
     except (ImportError, AttributeError):
         raise InputError(
             f"{folder} holds a {description['class']!r}, which this version of cellclassifier "
@@ -115,6 +120,18 @@ def _check_content(description: dict, path: Path) -> None:
     n_genes = len(description["genes"])
     if any(len(description[key]) != n_genes for key in ("symbols", "importance")):
         raise InputError(f"{path} is damaged (genes, symbols and importance disagree): {AGAIN}")
+    for key in LISTS:
+        is_one = _is_share if key == "importance" else _is_text
+        if not all(map(is_one, description[key])):
+            raise InputError(f"{path} is damaged ({key!r} holds other values): {AGAIN}")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_share(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
 
 
 def _check_files(digests: dict[str, str], folder: Path) -> None:
@@ -124,7 +141,7 @@ def _check_files(digests: dict[str, str], folder: Path) -> None:
         what = f"{missing[0]} is missing" if missing else f"{strange[0]} is no part of the model"
         raise InputError(f"{folder} is not as it was saved: {what}; {AGAIN}")
     for name, digest in digests.items():
-        if _sha256(folder / name) != digest:
+        if sha256(folder / name) != digest:
             raise InputError(
                 f"{folder / name} is damaged or was changed after the model was saved "
                 f"(another SHA-256 than in {DESCRIPTION}): {AGAIN}"
@@ -135,7 +152,7 @@ def _check_versions(saved: dict[str, str], folder: Path) -> None:
     for name, version in saved.items():
         try:
             installed = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+        except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
             installed = "none"
         n_parts = 2 if name in BY_MINOR_VERSION else 1
         if installed.split(".")[:n_parts] != str(version).split(".")[:n_parts]:
@@ -148,8 +165,3 @@ def _check_versions(saved: dict[str, str], folder: Path) -> None:
 def _digest(description: dict) -> str:
     content = {key: value for key, value in description.items() if key != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

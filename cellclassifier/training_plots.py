@@ -43,8 +43,10 @@ def training_history(history: pd.DataFrame) -> Figure:
 def _title(history: pd.DataFrame) -> str:
     best = history.loc[history.groupby("split")["val_macro_f1"].idxmax()]
     score, last = best["val_macro_f1"].mean(), history.groupby("split")["epoch"].max()
-    at_end = (best.set_index("split")["epoch"] == last).all()
-    finding = f"Validation macro-F1 reaches {score:.2f}"
-    if at_end:
-        return f"{finding}, still best at the last epoch: more epochs may help"
-    return f"{finding} (star), before the last epoch: longer training does not help"
+    n_at_end = int((best.set_index("split")["epoch"] == last).sum())
+    finding = f"Validation macro-F1 reaches {score:.2f} (star)"
+    if n_at_end == len(best):
+        return f"{finding}, at the last epoch: more epochs may help"
+    if n_at_end:
+        return f"{finding}, at the last epoch in {n_at_end} of {len(best)} splits"
+    return f"{finding}, before the last epoch: it was trained long enough"

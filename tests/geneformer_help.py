@@ -37,6 +37,7 @@ def write_model_header(folder: Path, n_tokens: int, width: int = 8, config_token
     """A model folder whose safetensors file holds one embedding of zeros."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"vocab_size": config_tokens or n_tokens, "hidden_size": width}
+    config |= {"max_position_embeddings": 2048}
     (folder / "config.json").write_text(json.dumps(config))
     tensor = {"dtype": "F32", "shape": [n_tokens, width], "data_offsets": [0, 4 * n_tokens * width]}
     header = json.dumps({"bert.embeddings.word_embeddings.weight": tensor}).encode()

@@ -16,7 +16,7 @@ ALLOWED = {
     "annotation": {"interface"},
     "annotation_files": {"annotation", "results"},
     "annotation_plots": {"plots", "titles"},
-    "cells": {"unpickle", "genes", "checks"},
+    "cells": {"unpickle", "genes", "checks", "digests"},
     "unpickle": {"rebuild"},
     "genes": {"unpickle"},
     "baselines": {"features", "importance", "interface", "metrics", "persistence", "recipes"},
@@ -31,7 +31,9 @@ ALLOWED = {
     "labelling": {"baselines", "features", "rank_regression", "splits"},
     "sources": {"cells", "checks", "h5ad_tables"},
     "summary": {"cells", "checks", "features", "genes", "splits"},
-    "geneformer": {"unpickle", "genes", "interface"},
+    "geneformer": {"unpickle", "genes", "interface", "results", "digests"},
+    "saved": {"digests"},
+    "novelty_plots": {"plots", "titles"},
 }  # beside errors, which every module may use; modules that are not named have no other sibling
 OUTSIDE = ("tests", "benchmarks", "conftest")
 NEURAL = ("torch", "transformers")

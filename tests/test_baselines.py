@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 
 import anndata as ad
 import numpy as np
@@ -21,7 +20,6 @@ from cellclassifier.metrics import METRICS, score
 
 LEARNERS = [method for method in METHODS if method != "majority"]
 TRAIN, VAL, TEST = slice(0, 84), slice(84, 102), slice(102, 120)
-PICKLES = (".pkl", ".pickle", ".joblib", ".npy", ".pt")
 
 
 def labels_of(cells) -> np.ndarray:
@@ -95,16 +93,6 @@ def test_saved_models_predict_the_same_bits(models, saved, small_cells, method):
     assert loaded.method == method
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_loaded_model_can_be_saved_again(saved, small_cells, tmp_path, method):
-    first = Baseline.load(saved(method))
-    first.save(tmp_path / "again")
-    second = Baseline.load(tmp_path / "again")
-    np.testing.assert_array_equal(
-        first.predict_proba(small_cells), second.predict_proba(small_cells)
-    )
-
-
 @pytest.mark.parametrize("method", ["random_forest", "gbdt"])
 def test_another_process_predicts_the_same_bits(models, saved, small_cells, tmp_path, method):
     code = (
@@ -119,25 +107,6 @@ def test_another_process_predicts_the_same_bits(models, saved, small_cells, tmp_
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
     expected = models[method].predict_proba(small_cells)
     np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), expected)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_no_pickle_is_written(saved, method):
-    folder = saved(method)
-    names = [path.name for path in folder.rglob("*") if path.is_file()]
-    assert sorted(names) == ["model.json", "model.skops"]
-    with zipfile.ZipFile(folder / "model.skops") as archive:
-        names += archive.namelist()
-    assert not [name for name in names if name.endswith(PICKLES) and not is_array(folder, name)]
-    for path in folder.iterdir():
-        assert not path.read_bytes().startswith(b"\x80")
-
-
-def is_array(folder, name) -> bool:
-    """Whether a .npy in the archive is plain numbers or text, without objects in it."""
-    with zipfile.ZipFile(folder / "model.skops") as archive, archive.open(name) as file:
-        np.lib.format.read_magic(file)
-        return not np.lib.format.read_array_header_1_0(file)[2].hasobject
 
 
 def test_the_description_says_what_was_saved(models, saved):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import anndata as ad
@@ -25,6 +26,8 @@ from cellclassifier.saved import seal
 TINY = GeneformerOptions(
     from_scratch=True, layers=2, width=16, epochs=3, batch_size=12, learning_rate=5e-3, device="cpu"
 )
+
+PRETRAINED = GeneformerOptions(epochs=3, batch_size=12, learning_rate=5e-3, device="cpu")
 
 
 def quiet(line: str) -> None:
@@ -125,6 +128,17 @@ class KilledError(Exception):
     """Stands for a process that is killed."""
 
 
+def test_a_run_that_had_stopped_early_trains_no_further(cells, tmp_path):
+    """Killed after the last epoch's checkpoint, but before its end was marked."""
+    options = replace(TINY, epochs=12, patience=1, learning_rate=2e-2)
+    whole = classifier(options, checkpoints=tmp_path).fit(*parts_of(cells))
+    assert len(whole.history_) < 12
+    shutil.rmtree(tmp_path / "fine_tuning" / "finished")
+    resumed = classifier(options, checkpoints=tmp_path, resume=True).fit(*parts_of(cells))
+    assert (weights_of(resumed) == weights_of(whole)).all()
+    pd.testing.assert_frame_equal(resumed.history_, whole.history_)
+
+
 @pytest.mark.parametrize("after", ["epoch", "step", "stage"])
 def test_a_killed_run_resumes_to_the_same_result(cells, tmp_path, monkeypatch, after):
     """Killed after the first epoch, within the second, and between pretraining and fine-tuning."""
@@ -178,6 +192,10 @@ def test_out_of_memory_halves_the_budget_and_changes_no_result(cells, monkeypatc
     halved = classifier(options, report=lines.append).fit(*parts_of(cells))
     assert any("1/2 of a batch" in line for line in lines)
     assert any("1/4 of a batch" in line for line in lines)
+    lines.clear()
+    halved.predict_proba(cells)
+    # Whatever is left is halved together: 240 cells are one batch at first.
+    assert 1 <= len(lines) <= 8
     assert halved.predict_proba(cells) == pytest.approx(expected, abs=1e-3)
 
 
@@ -293,7 +311,7 @@ def test_frozen_parts_stay_and_the_rest_moves(cells, tmp_path):
         )
         before, after = start.state_dict(), fitted.model_.state_dict()
         same = {name for name in before if (before[name] == after[name]).all()}
-        assert any("layer.0." in name for name in same)
+        assert {name for name in before if "layer.0." in name} <= same
         assert not any("layer.1." in name and "weight" in name for name in same)
         assert ("bert.embeddings.word_embeddings.weight" in same) == embeddings
     with pytest.raises(InputError, match="2 encoder layers"):
@@ -336,7 +354,7 @@ def ensembl(cells: ad.AnnData, names=GENES) -> ad.AnnData:
 
 def test_a_pretrained_start_has_the_published_weights_and_tokens(published, cells):
     folder, network = published
-    options = replace(TINY, from_scratch=False, epochs=1, freeze_layers=None, max_tokens=2048)
+    options = replace(PRETRAINED, epochs=1, freeze_layers=None, max_tokens=2048)
     train, labels, (held_out, held_out_labels) = parts_of(cells)
     fitted = classifier(options, folder=folder)
     fitted.fit(ensembl(train), labels, (ensembl(held_out), held_out_labels))
@@ -359,7 +377,10 @@ def test_a_pretrained_start_has_the_published_weights_and_tokens(published, cell
 
 def test_what_does_not_fit_is_refused_before_training(published, cells):
     folder, _ = published
-    options = replace(TINY, from_scratch=False)
+    options = PRETRAINED
+    for name, value in (("layers", 3), ("width", 8), ("dropout", 0.5)):
+        with pytest.raises(InputError, match=f"--{name} is for --from-scratch"):
+            classifier(replace(options, **{name: value}), folder=folder)
     with pytest.raises(InputError, match=r"0 of 60 genes.*gene symbols.*gene_0.*Ensembl ids"):
         classifier(options, folder=folder).fit(*parts_of(cells))
     write_dictionaries(folder, genes=GENES[:50])
@@ -379,6 +400,14 @@ def test_a_cell_without_known_genes_gets_the_shares_of_the_types(fitted, cells):
     assert probabilities[[0, 2, 3]] == pytest.approx(
         fitted.predict_proba(cells[:4])[[0, 2, 3]], abs=1e-5
     )
+
+
+def test_no_cell_of_a_chunk_needs_a_known_gene(fitted, cells):
+    """Annotation comes in chunks: what one of them holds must not stop the others."""
+    empty = cells[:2].copy()
+    empty.X = sp.csr_matrix(empty.shape, dtype=np.float32)
+    assert fitted.predict_proba(empty) == pytest.approx(np.tile(fitted.prior_, (2, 1)))
+    assert fitted.predict_proba(cells[:0].copy()).shape == (0, 3)
 
 
 def test_cells_without_known_genes_are_left_out_of_training(cells):

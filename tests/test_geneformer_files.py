@@ -10,6 +10,7 @@ import threading
 import pytest
 from geneformer_help import GENES, write_dictionaries, write_model_header
 
+from cellclassifier.digests import sha256
 from cellclassifier.errors import InputError
 from cellclassifier.geneformer import files
 from cellclassifier.geneformer.vocabulary import Vocabulary, learn_vocabulary, read_vocabulary
@@ -92,7 +93,7 @@ def test_the_published_dictionaries_are_the_expected_files(shared):
     folder = shared / "geneformer_files"
     for asset in files.ASSETS:
         if "/" not in asset.local:
-            assert files.sha256(folder / asset.local) == asset.sha256
+            assert sha256(folder / asset.local) == asset.sha256
     vocabulary = read_vocabulary(folder, symbols=True)
     assert len(vocabulary) == 25_426
     assert vocabulary.tokens_of(["MT-CO1"])[0] == vocabulary.tokens_of(["ENSG00000198804"])[0] > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,18 +164,47 @@ def test_two_processes_train_as_one(data, tmp_path):
     assert one[["cell", "part"]].equals(two[["cell", "part"]])
     types = ["B", "NK", "T/x"]
     assert two[types].to_numpy() == pytest.approx(one[types].to_numpy(), abs=2e-3)
+    # AdamW hides a wrong scale of the gradient, the losses show it.
+    histories = (csv_of(tmp_path / name, "fine_tuning/training_history") for name in ("two", "one"))
+    pd.testing.assert_frame_equal(*histories, rtol=1e-3, check_exact=False)
 
 
 def test_bad_input_is_one_sentence_and_exit_code_2(data, tmp_path):
     options = ("--cells", data, "--output", tmp_path)
     done = run_script(*options, "--pretrained", tmp_path / "nowhere", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("error: geneformer_files has no token_")
+    assert "nowhere holds no config.json: expected a model folder" in done.stderr.splitlines()[-1]
     assert "--download" in done.stderr and "Traceback" not in done.stderr
     with pytest.raises(InputError, match="contradict"):
         script.main(config_of(data, tmp_path, pretrained=Path("x")))
     with pytest.raises(InputError, match="--epochs 0"):
         script.main(config_of(data, tmp_path, epochs=0))
+    with pytest.raises(InputError, match="--jobs -1"):
+        script.main(config_of(data, tmp_path, jobs=-1))
+    with pytest.raises(InputError, match=r"--warmup-share 1.0: expected less than 1"):
+        script.main(config_of(data, tmp_path, warmup_share=1.0))
+
+
+def test_a_start_that_fails_leaves_an_interrupted_run_alone(data, first_run, tmp_path):
+    shutil.copytree(first_run.output, tmp_path, dirs_exist_ok=True)
+    checkpoint = tmp_path / ".checkpoints" / "key" / "split42"
+    checkpoint.mkdir(parents=True)
+    finished = {path for path in tmp_path.rglob("*") if ".finished" in str(path)}
+    assert finished
+    options = {"from_scratch": False, "pretrained": tmp_path / "nowhere"}
+    with pytest.raises(InputError, match="holds no config"):
+        script.main(config_of(data, tmp_path, **options, layers=6, width=256))
+    assert checkpoint.exists() and all(path.exists() for path in finished)
+
+
+def test_lost_outputs_of_a_finished_split_are_made_again(data, first_run, tmp_path):
+    shutil.copytree(first_run.output, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "predictions/geneformer-split43.parquet").unlink()
+    shutil.rmtree(tmp_path / "models")
+    script.main(config_of(data, tmp_path, pretrain_epochs=1, resume=True))
+    assert (tmp_path / "predictions/geneformer-split43.parquet").exists()
+    assert (tmp_path / "models/geneformer/model.json").exists()
+    pd.testing.assert_frame_equal(results_of(tmp_path), results_of(first_run.output))
 
 
 def test_help_and_download_need_no_torch(tmp_path):
@@ -187,11 +217,13 @@ def test_help_and_download_need_no_torch(tmp_path):
 
 def test_the_sample_gets_quick_settings_only_where_nothing_else_was_asked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    decided = script._decided(script.Config(epochs=7))
+    decided = script._decided(script.Config(epochs=7), print)
     assert decided.from_scratch
-    quick = script.QUICK
+    quick = script.QUICK_FROM_SCRATCH
     assert (decided.n_splits, decided.max_tokens) == (quick["n_splits"], quick["max_tokens"])
     assert decided.epochs == 7
     asked = replace(script.Config(), cells=Path("x.npy"), from_scratch=True)
     (tmp_path / "x.npy").touch()
-    assert script._decided(asked).max_tokens == 2048
+    assert script._decided(asked, print).max_tokens == 2048
+    quickly = script._decided(replace(asked, quick=True, max_tokens=64), print)
+    assert (quickly.max_tokens, quickly.max_cells) == (64, quick["max_cells"])

@@ -2,8 +2,8 @@
 
 A fixed number of random cells per batch pads half of every batch; here cells are sorted by a
 slightly noisy length and cut where the running sum of tokens passes equal steps. The number of
-batches is the same in every epoch, their composition is not, and neither depends on how many
-processes share them.
+batches is the same in every epoch, their composition is not. Neither depends on how many processes
+share them, unless so many that a batch could not hold the longest cell of each.
 """
 
 from __future__ import annotations
@@ -49,11 +49,6 @@ class TokenCells:
         """Some of the cells; their tokens are shared, not copied."""
         labels = None if self.labels is None else self.labels[index]
         return TokenCells(self.tokens, self.starts[index], self.stops[index], labels)
-
-    def all_tokens(self) -> np.ndarray:
-        """The tokens of all cells, one after the other, without those beyond ``max_tokens``."""
-        spans = zip(self.starts, self.stops, strict=True)
-        return np.concatenate([self.tokens[start:stop] for start, stop in spans])
 
     def padded(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens (n, T) int64 of some cells, filled up with 0, and which are real, (n, T) bool."""

@@ -85,7 +85,7 @@ class GeneformerClassifier(CellClassifier):
         self.genes_ = self.vocabulary_.genes
         train = self._with_tokens(self._token_cells(cells, codes), "training")
         n_tokens = len(self.vocabulary_)
-        self.token_counts_ = np.bincount(train.all_tokens(), minlength=n_tokens)[FIRST_GENE:]
+        self.token_counts_ = np.bincount(train.tokens, minlength=n_tokens)[FIRST_GENE:]
         held_out = validation and self._validation(*validation)
         self.history_, self.facts_ = [], {}
         with tempfile.TemporaryDirectory() as temporary:
@@ -95,7 +95,8 @@ class GeneformerClassifier(CellClassifier):
 
     def outputs(self, cells: ad.AnnData) -> Outputs:
         """Probabilities of the types, and the pooled vector they are computed from."""
-        tokens = self._token_cells(cells, report=lambda line: None)
+        # Any share of known genes will do, down to cells without any.
+        tokens = self._token_cells(cells, min_share=0, report=lambda line: None)
         self.model_.to(self.device)
         scores, features = Inference(self.model_, self.report).scores_and_features(tokens)
         probabilities = softmax(scores, axis=1)
@@ -119,13 +120,21 @@ class GeneformerClassifier(CellClassifier):
         names = cells.var_names.to_numpy(str)
         if self.options.from_scratch:
             return learn_vocabulary(cells.X, names)
+        files.read_model_config(self.options.pretrained)  # a wrong folder is named first
         vocabulary = read_vocabulary(self.folder, genes.kind_of_ids(names) == genes.SYMBOLS)
         files.check_fit(len(vocabulary), self.options.pretrained)
         return vocabulary
 
-    def _token_cells(self, cells: ad.AnnData, codes=None, report=None) -> TokenCells:
+    def require_start(self, cells: ad.AnnData) -> None:
+        """Raise InputError where files are missing or wrong, so that training could not start."""
+        if not self.options.from_scratch:
+            self._vocabulary(cells)
+
+    def _token_cells(
+        self, cells: ad.AnnData, codes=None, min_share: float = MIN_SHARE, report=None
+    ) -> TokenCells:
         report = report or self.report
-        data = tokenize(cells, self.vocabulary_, None, self._max_tokens(), MIN_SHARE, report)
+        data = tokenize(cells, self.vocabulary_, None, self._max_tokens(), min_share, report)
         return TokenCells.from_bounds(*flat_tokens(data), codes)
 
     def _max_tokens(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cellclassifier.digests import sha256
 from cellclassifier.errors import InputError
 from cellclassifier.unpickle import load_pickle
 
@@ -90,12 +90,6 @@ def _is_whole(path: Path, digest: str) -> bool:
     return path.is_file() and sha256(path) == digest
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fetch(asset: Asset, staging: Path, endpoint: str | None) -> Path:
     import huggingface_hub  # only a download needs it
 
@@ -151,14 +145,15 @@ def read_model_config(model: Path) -> dict:
         )
     try:
         config = json.loads((model / "config.json").read_text())
-        n_tokens = config["vocab_size"]
+        n_tokens, width = config["vocab_size"], config["hidden_size"]
+        config["max_position_embeddings"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{model / 'config.json'} is damaged ({error!r})") from error
     shape = _embedding_shape(model)
-    if shape != [n_tokens, config["hidden_size"]]:
+    if shape != [n_tokens, width]:
         raise InputError(
             f"{model}: its weights are for {shape[0]:,} tokens of width {shape[1]}, its "
-            f"config.json says {n_tokens:,} of {config['hidden_size']}: get both again with {GET}"
+            f"config.json says {n_tokens:,} of {width}: get both again with {GET}"
         )
     return config
 

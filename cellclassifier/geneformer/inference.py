@@ -26,17 +26,45 @@ class Inference:
         self.budget = BUDGETS.get(self.device.type, BUDGETS["cpu"])
         self.world = _world()
 
-    def batches(self, cells: TokenCells) -> list[np.ndarray]:
-        """Indices of the batches that are for this process."""
-        rank = torch.distributed.get_rank() if self.world > 1 else 0
-        return sorted_batches(cells.lengths, self.budget)[rank :: self.world]
-
     def run(self, inputs: dict[str, torch.Tensor], **options) -> torch.Tensor:
-        """The network's output for one batch, float32 on the CPU."""
+        """The network's output for one batch, float32, on the device."""
         self.model.eval()
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
         with torch.inference_mode(), autocast(self.device):
-            return self.model(**inputs, **options).float().cpu()
+            return self.model(**inputs, **options).float()
+
+    def for_batches(
+        self, cells: TokenCells, work: Callable[[np.ndarray], None], part: int = 1
+    ) -> None:
+        """Call ``work`` with the indices of every batch that is for this process.
+
+        part: of the budget, as its denominator. Out of memory on the device halves the batch and
+        all that are left, and goes on; ``work`` must not have done anything before it fails.
+        """
+        rank = torch.distributed.get_rank() if self.world > 1 else 0
+        todo = sorted_batches(cells.lengths, self.budget // part)[rank :: self.world]
+        todo.reverse()  # taken from the end
+        while todo:
+            index = todo.pop()
+            if not self._has_room(work, index, cells):
+                free_memory()  # not before the failed step's tensors are gone
+                batches = [*todo, index]
+                todo = [h for b in batches for h in reversed(np.array_split(b, 2)) if len(h)]
+                self.report(f"Out of memory on {self.device}: going on with half of a batch.")
+
+    def _has_room(self, work, index: np.ndarray, cells: TokenCells) -> bool:
+        try:
+            work(index)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(index) == 1:
+                raise InputError(
+                    f"a cell of {cells.lengths[index[0]]:,} tokens does not fit into the "
+                    f"memory of {self.device}: lower --max-tokens or use --device cpu"
+                ) from error
+            return False
+        return True
 
     def scores(self, cells: TokenCells) -> np.ndarray:
         """Scores of the types, (n_cells, n_types) float32; 0 for cells without tokens."""
@@ -49,30 +77,16 @@ class Inference:
         return rows[:, :n_types], rows[:, n_types:]
 
     def _all_rows(self, cells: TokenCells, n_columns: int, **options) -> np.ndarray:
-        """What the network says of all cells, (n_cells, n_columns), in their order.
-
-        Out of memory on the device halves the number of tokens per batch, and goes on.
-        """
+        """What the network says of all cells, (n_cells, n_columns), in their order."""
         result = np.zeros((len(cells), n_columns), dtype=np.float32)
         known = np.flatnonzero(cells.lengths > 0)
-        todo = [known[index] for index in self.batches(cells.select(known))]
-        todo.reverse()  # taken from the end
-        while todo:
-            index = todo.pop()
-            try:
-                result[index] = self.run(as_tensors(*cells.padded(index)), **options).numpy()
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if len(index) == 1:
-                    raise InputError(
-                        f"a cell of {cells.lengths[index[0]]:,} tokens does not fit into the "
-                        f"memory of {self.device}: lower --max-tokens or use --device cpu"
-                    ) from error
-                half = len(index) // 2
-                todo += [index[half:], index[:half]]
-                free_memory()
-                self.report(f"Out of memory on {self.device}: going on with half a batch.")
+        with_tokens = cells.select(known)
+
+        def fill(index):
+            inputs = as_tensors(*with_tokens.padded(index))
+            result[known[index]] = self.run(inputs, **options).cpu().numpy()
+
+        self.for_batches(with_tokens, fill)
         return self.summed(result)
 
     def summed(self, values: np.ndarray) -> np.ndarray:
@@ -84,9 +98,16 @@ class Inference:
         return total.cpu().numpy()
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bf16 itself, rather than emulates it slowly."""
+    if device.type != "cuda":
+        return False
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def autocast(device: torch.device):
     """bf16 arithmetic on a GPU that has it, float32 elsewhere."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+    if has_bf16(device):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
 

@@ -49,7 +49,7 @@ class MaskedGenes(BertForMaskedLM):
     Scores of all positions are most of the work and memory: T x vocabulary numbers per cell.
     """
 
-    def forward(self, input_ids, attention_mask=None, labels=None, **kwargs) -> torch.Tensor:
+    def forward(self, input_ids, attention_mask=None, labels=None) -> torch.Tensor:
         """Scores of the genes at the positions whose label is not -100, (n_masked, n_tokens)."""
         hidden = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, C)
         return self.cls(hidden[labels != IGNORED])

@@ -85,6 +85,11 @@ class GeneformerOptions:
         start = None if self.from_scratch else self.pretrained or files.find_model(folder)
         if start and self.pretrain_epochs:
             raise InputError("--pretrain-epochs is for --from-scratch: the weights are pretrained")
+        for name in ("layers", "width", "dropout"):
+            if start and getattr(self, name) != getattr(GeneformerOptions(), name):
+                raise InputError(
+                    f"--{name} is for --from-scratch: pretrained weights have their own"
+                )
         defaults = PRETRAINED if start else FROM_SCRATCH
         decided = {k: v for k, v in defaults.items() if getattr(self, k) is None}
         result = replace(self, pretrained=start, from_scratch=start is None, **decided)
@@ -100,8 +105,8 @@ class GeneformerOptions:
                 raise InputError(f"{option}: expected at least {least}")
         if not self.learning_rate > 0:
             raise InputError(f"--learning-rate {self.learning_rate}: expected more than 0")
-        if self.warmup_share > 1:
-            raise InputError(f"--warmup-share {self.warmup_share}: expected at most 1")
+        if self.warmup_share >= 1:  # the Trainer would take it for a number of steps
+            raise InputError(f"--warmup-share {self.warmup_share}: expected less than 1")
         if not 0 <= self.dropout < 1:
             raise InputError(f"--dropout {self.dropout}: expected 0 or more, and less than 1")
         if self.width < 4 or self.width % 4:

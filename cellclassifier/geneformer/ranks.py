@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,9 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def is_alone() -> bool:
-    """Whether there is no other process."""
-    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+def n_processes() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 class Log:
@@ -47,12 +47,19 @@ def first_one_writes(folder: Path) -> Iterator[tuple[Path, Log]]:
         yield Path(temporary), Log()
 
 
-def checkpoint_folder(output: Path, key: str, resume: bool) -> Path:
-    """Where all processes keep the checkpoints of a run, without those of runs with another key."""
+def checkpoint_folder(
+    output: Path, key: str, resume: bool, report: Callable[[str], None] = print
+) -> Path:
+    """Where all processes keep the checkpoints of a run; those of other runs are removed.
+
+    Without ``resume`` so are its own, of an interrupted run with the same key; both are reported.
+    """
     base = Path(output).resolve() / ".checkpoints"
     if is_first() and base.exists():
         for other in base.iterdir():
             if not resume or other.name != key:
+                why = "--resume would have gone on" if other.name == key else "other options"
+                report(f"Discarding the checkpoints of an interrupted run ({why}).")
                 shutil.rmtree(other)
     return base / key
 

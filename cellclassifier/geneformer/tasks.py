@@ -13,6 +13,7 @@ from cellclassifier.geneformer.model import IGNORED
 from cellclassifier.geneformer.vocabulary import FIRST_GENE, MASK
 
 MASKED_SHARE = 0.15
+SCORES_PART = 16  # batches are this much smaller where every masked gene has n_tokens scores
 VALIDATION = 2**31  # the "epoch" whose masks are those of validation
 
 
@@ -68,7 +69,7 @@ class MaskedGeneTask:
         self.train, self.validation = train, validation
         self.n_tokens, self.seed = n_tokens, seed
         self.items = max(1.0, MASKED_SHARE * float(train.lengths.sum()))
-        counts = np.bincount(train.all_tokens(), minlength=n_tokens)
+        counts = np.bincount(train.tokens, minlength=n_tokens)
         self.most_frequent = int(counts.argmax())
 
     def batch(self, keys: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
@@ -86,17 +87,24 @@ class MaskedGeneTask:
         baseline_accuracy: of naming the gene that is most frequent in the training cells.
         """
         sums = np.zeros(4)  # loss, correct, baseline correct, masked
-        for index in inference.batches(self.validation):
-            inputs = self._masked(self.validation, [(VALIDATION, int(cell)) for cell in index])
-            labels = inputs["labels"][inputs["labels"] != IGNORED]
-            scores = inference.run(inputs)
-            correct = (scores.argmax(1) == labels).sum().item()
-            baseline = (labels == self.most_frequent).sum().item()
-            loss = cross_entropy(scores, labels, reduction="sum").item()
-            sums += [loss, correct, baseline, len(labels)]
-        *sums, n_masked = inference.summed(sums)
-        loss, accuracy, baseline = (float(value / n_masked) for value in sums)
+
+        def add(index):
+            keys = [(VALIDATION, int(cell)) for cell in index]
+            sums[:] += self._sums(inference, self._masked(self.validation, keys))
+
+        inference.for_batches(self.validation, add, part=SCORES_PART)
+        *totals, n_masked = inference.summed(sums)
+        loss, accuracy, baseline = (float(value / n_masked) for value in totals)
         return {"loss": loss, "accuracy": accuracy, "baseline_accuracy": baseline}
+
+    def _sums(self, inference: Inference, inputs: dict[str, torch.Tensor]) -> np.ndarray:
+        """Of one batch; all but four numbers stay on the device."""
+        scores = inference.run(inputs)  # (n_masked, n_tokens)
+        labels = inputs["labels"][inputs["labels"] != IGNORED].to(scores.device)
+        loss = cross_entropy(scores, labels, reduction="sum")
+        correct = (scores.argmax(1) == labels).sum()
+        baseline = (labels == self.most_frequent).sum()
+        return np.array([loss.item(), correct.item(), baseline.item(), len(labels)])
 
     def _masked(self, cells: TokenCells, keys: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
         index = np.array([cell for _, cell in keys])

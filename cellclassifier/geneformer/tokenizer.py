@@ -95,7 +95,7 @@ def _ranked(
     divisor = np.concatenate([np.ones(FIRST_GENE), medians])  # (n_tokens,)
     known = tokens[tokens >= 0]
     is_repeated = len(np.unique(known)) < len(known)
-    for start in range(0, counts.shape[0], CELLS_AT_A_TIME):
+    for start in range(0, max(counts.shape[0], 1), CELLS_AT_A_TIME):
         chunk = counts[start : start + CELLS_AT_A_TIME]
         totals = np.asarray(chunk.sum(axis=1, dtype=np.float64)).ravel()
         cell = np.repeat(np.arange(chunk.shape[0]), np.diff(chunk.indptr))

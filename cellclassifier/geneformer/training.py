@@ -19,8 +19,15 @@ from transformers import (
 from cellclassifier.errors import InputError
 from cellclassifier.geneformer.batches import BudgetBatches
 from cellclassifier.geneformer.callbacks import Progress, SaveNowAndThen
-from cellclassifier.geneformer.inference import Inference, autocast, free_memory, is_out_of_memory
+from cellclassifier.geneformer.inference import (
+    Inference,
+    autocast,
+    free_memory,
+    has_bf16,
+    is_out_of_memory,
+)
 from cellclassifier.geneformer.options import GeneformerOptions
+from cellclassifier.results import write_json
 
 
 def training_arguments(
@@ -33,7 +40,7 @@ def training_arguments(
     device: torch.device,
 ) -> TrainingArguments:
     """Linear schedule with warm-up, AdamW, validation and checkpoint after every epoch."""
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
         learning_rate=options.learning_rate,
@@ -50,12 +57,16 @@ def training_arguments(
         greater_is_better=True if evaluates and best else None,
         restore_callback_states_from_checkpoint=True,
         use_cpu=device.type == "cpu",
-        bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(),
+        bf16=has_bf16(device),
         dataloader_pin_memory=device.type == "cuda",
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to="none",
+        logging_nan_inf_filter=False,  # it would wait for the device in every step
     )
+    if arguments.n_gpu > 1:  # several GPUs: by torchrun, not by threads of this process
+        arguments._n_gpu = 1
+    return arguments
 
 
 class TokenTrainer(Trainer):
@@ -105,7 +116,7 @@ class TokenTrainer(Trainer):
         is the same sum. Not with several processes, which would wait for each other.
         """
         model.train()
-        inputs = self._prepare_inputs(inputs)
+        inputs = {k: v.to(self.args.device, non_blocking=True) for k, v in inputs.items()}
         n_cells = len(inputs["input_ids"])
         while True:
             try:
@@ -176,10 +187,11 @@ def run_stage(trainer: TokenTrainer, resume: bool) -> list[dict]:
     folder = Path(trainer.args.output_dir)
     finished = folder / "finished"
     if resume and (finished / "history.json").exists():
-        weights = safetensors.torch.load_file(finished / "model.safetensors")
-        trainer.model.load_state_dict(weights, strict=False)  # tied weights are stored once
+        _load_weights(trainer.model, finished)
         return json.loads((finished / "history.json").read_text())
     checkpoint = last_checkpoint(folder) if resume else None
+    if checkpoint and has_stopped(checkpoint):
+        return take_up(trainer, checkpoint)
     if checkpoint is None and trainer.is_world_process_zero():
         shutil.rmtree(folder, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
@@ -187,9 +199,32 @@ def run_stage(trainer: TokenTrainer, resume: bool) -> list[dict]:
     history = trainer.state.log_history
     if trainer.is_world_process_zero():
         trainer.model.save_pretrained(finished)
-        (finished / "history.json").write_text(json.dumps(history))  # last: it marks the end
+        write_json(finished / "history.json", history)  # last: it marks the end
     trainer.accelerator.wait_for_everyone()
     return history
+
+
+def has_stopped(checkpoint: Path) -> bool:
+    """Whether training ended with this checkpoint: early, or with the last epoch.
+
+    The Trainer itself forgets it, and would go on.
+    """
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    control = state["stateful_callbacks"]["TrainerControl"]["args"]
+    return control["should_training_stop"]
+
+
+def take_up(trainer: TokenTrainer, checkpoint: Path) -> list[dict]:
+    """What training would have ended with: the weights of the best (or last) epoch, the log."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    best = state["best_model_checkpoint"] if trainer.args.load_best_model_at_end else None
+    _load_weights(trainer.model, Path(best) if best else checkpoint)
+    return state["log_history"]
+
+
+def _load_weights(model: torch.nn.Module, folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    model.load_state_dict(weights, strict=False)  # tied weights are stored once
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -111,7 +111,7 @@ def learn_vocabulary(counts: sp.csr_matrix, names: np.ndarray) -> Vocabulary:
     counts: training cells x genes; names: (n_genes,) gene names.
     """
     names, column = np.unique(genes.strip_version(names.astype(str)), return_inverse=True)
-    counts = counts.tocsr()
+    counts = sp.csr_matrix(counts)
     totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
     member = sp.csr_matrix((np.ones(len(column)), (np.arange(len(column)), column)))
     summed = (counts.astype(np.float64) @ member).tocsr()

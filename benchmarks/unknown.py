@@ -1,0 +1,158 @@
+"""Cells of types that no training cell had: how many are told, and what refusing cells buys.
+
+    python -m benchmarks.unknown                          # shared cells.npy and ifnb
+    python -m benchmarks.unknown --cells my.h5ad --methods gbdt
+
+Every type is left out of training in turn; the model is trained, calibrated and given thresholds
+without it, then sees its cells beside test cells of known types. Outputs, under model_output/:
+
+    results/unknown_types.csv          one row per data set, method and left-out type
+    results/rejection_curve.csv        accuracy against share kept, all types known
+    plots/unknown_types_<data>.png, plots/rejection_curve_<data>.png
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import tyro
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from benchmarks.common import print_table, shared_data
+from cellclassifier import command, novelty_plots
+from cellclassifier.baselines import make_baseline
+from cellclassifier.cells import CellsOptions, read_cells
+from cellclassifier.interface import CellClassifier
+from cellclassifier.results import Output
+from cellclassifier.splits import split_cells, types_with_at_least
+
+MIN_CELLS = 3  # of a type, to be in all three parts
+KEPT = np.round(np.arange(0.5, 1.001, 0.01), 2)  # shares of the rejection curve
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the measurement."""
+
+    cells: Path | None = None
+    """.npy or .h5ad; default: the real data sets beside the repository"""
+
+    methods: tuple[str, ...] = ("logistic_regression", "random_forest", "gbdt", "soft_vote")
+    """baselines to measure"""
+
+    seed: int = 42
+    """of the split and of every fit"""
+
+    output: Path = Path("model_output")
+    """folder for tables and plots"""
+
+
+def main(config: Config) -> None:
+    """Print AUROC and share caught per left-out type, and the rejection curve."""
+    output = Output(config.output)
+    strangers, curves = [], []
+    for name, path in data_sets(config.cells).items():
+        cells = read_cells(CellsOptions(cells=path), report=lambda line: None)
+        types = cells.obs["cell_type"].cat.categories
+        plan = [(method, left_out) for method in config.methods for left_out in types]
+        rows = [
+            measure_stranger(cells, method, left_out, config.seed)
+            for method, left_out in tqdm(plan, desc=name)
+        ]
+        table = pd.DataFrame(rows).assign(data=name)
+        curve = pd.concat([rejection_curve(cells, m, config.seed) for m in config.methods])
+        strangers.append(table)
+        curves.append(curve.assign(data=name))
+        draw(table, curves[-1], name, output)
+    strangers, curves = pd.concat(strangers), pd.concat(curves)
+    output.csv("unknown_types", strangers)
+    output.csv("rejection_curve", curves)
+    report(strangers, curves)
+
+
+def data_sets(given: Path | None) -> dict[str, Path]:
+    """The given file, or the real ones that are at hand."""
+    if given:
+        return {given.stem: given}
+    found = {name: shared_data(name) for name in ("cells.npy", "ifnb_2800.h5ad")}
+    return {name.split(".")[0].split("_")[0]: path for name, path in found.items() if path}
+
+
+def measure_stranger(cells: ad.AnnData, method: str, left_out: str, seed: int) -> dict:
+    """Train without a type, then score its cells and test cells of the others."""
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    known = cells[labels != left_out]
+    known = known[types_with_at_least(known.obs["cell_type"].astype(str), MIN_CELLS)].copy()
+    model, test = trained(known, method, seed)
+    strange, known = judged(model, cells[labels == left_out].copy()), judged(model, test)
+    is_strange = np.repeat([1, 0], [len(strange), len(known)])
+    return {
+        "method": method,
+        "left_out": left_out,
+        "n_cells": len(strange),
+        "auroc": roc_auc_score(is_strange, pd.concat([strange, known])["score"]),
+        "caught": strange["refused"].mean(),
+        "known_refused": known["refused"].mean(),
+    }
+
+
+def trained(cells: ad.AnnData, method: str, seed: int) -> tuple[CellClassifier, ad.AnnData]:
+    """A model with calibration and thresholds, and the test cells it has not seen."""
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    parts = split_cells(labels, seed)
+    train, val, test = (cells[parts == part].copy() for part in ("train", "val", "test"))
+    model = make_baseline(method, seed=seed, quick=True, jobs=command.available_cores())
+    model.fit(train, labels[parts == "train"], (val, labels[parts == "val"]))
+    outputs = model.outputs(train), labels[parts == "train"], model.outputs(val)
+    model.learn_trust(*outputs, labels[parts == "val"])
+    return model, test
+
+
+def judged(model: CellClassifier, cells: ad.AnnData) -> pd.DataFrame:
+    """Of every cell its novelty score, whether it is refused, and whether it is named right."""
+    outputs = model.outputs(cells)
+    code = outputs.probabilities.argmax(axis=1)
+    score = model.novelty_.score(model.novelty_.place(outputs.features), outputs.probabilities)
+    right = model.classes_[code] == cells.obs["cell_type"].to_numpy().astype(str)
+    refused = ~model.novelty_.is_known(score, code)
+    return pd.DataFrame({"score": score, "refused": refused, "right": right})
+
+
+def rejection_curve(cells: ad.AnnData, method: str, seed: int) -> pd.DataFrame:
+    """Accuracy of the least strange test cells, for shares from half to all of them."""
+    cells = cells[types_with_at_least(cells.obs["cell_type"].astype(str), MIN_CELLS)].copy()
+    model, test = trained(cells, method, seed)
+    right = judged(model, test).sort_values("score", kind="stable")["right"]
+    accuracy = [right.iloc[: round(share * len(right))].mean() for share in KEPT]
+    return pd.DataFrame({"method": method, "kept": KEPT, "accuracy": accuracy})
+
+
+def draw(table: pd.DataFrame, curve: pd.DataFrame, name: str, output: Output) -> None:
+    """Both plots of one data set."""
+    auroc = table.pivot(index="left_out", columns="method", values="auroc")
+    output.figure(f"unknown_types_{name}", novelty_plots.strangers(auroc, name))
+    output.figure(f"rejection_curve_{name}", novelty_plots.rejection(curve, name))
+
+
+def report(strangers: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Print per type, then the means over types, then the curve at a few shares."""
+    numbers = ["auroc", "caught", "known_refused"]
+    types = strangers.pivot(
+        index=["data", "left_out"], columns="method", values=["auroc", "caught"]
+    )
+    print_table("unknown types: AUROC and share caught", types.round(3))
+    by_data = strangers.groupby(["data", "method"])[numbers].mean()
+    everything = pd.concat({"all": strangers.groupby("method")[numbers].mean()}, names=["data"])
+    print_table("unknown means: over left-out types", pd.concat([by_data, everything]).round(3))
+    some = curves[curves["kept"].isin([1.0, 0.95, 0.9, 0.8, 0.7])]
+    curve = some.pivot(index=["data", "method"], columns="kept", values="accuracy")
+    print_table("rejection: accuracy by share kept", curve.round(3))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
