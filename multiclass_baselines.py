@@ -7,6 +7,7 @@ Every method chooses its hyperparameters on the validation cells of each split; 
 scored once, by the chosen model. Outputs, under model_output/:
 
     results/combined_results.csv         one row per method, split and part: seven metrics, ECE
+                                         after and before calibration
     results/summary.csv                  their mean and standard deviation over splits
     results/<method>_results.csv         one row per grid point and split
     results/per_type_results.csv         precision, recall and F1 of every type
@@ -152,7 +153,7 @@ def _key(config: Config, cells) -> str:
 def _short(summary: pd.DataFrame) -> pd.DataFrame:
     """Test scores as a person reads them: mean +- standard deviation, best first."""
     test = summary.xs("test", level="dataset").sort_values(("macro_f1", "mean"), ascending=False)
-    columns = ["accuracy", "macro_f1", "mcc", "ece", "fit_seconds"]
+    columns = ["accuracy", "macro_f1", "mcc", "ece_raw", "ece", "fit_seconds"]
     return pd.DataFrame(
         {name: [f"{m:.3f} +- {s:.3f}" for m, s in test[name].to_numpy()] for name in columns},
         index=test.index,

@@ -10,7 +10,7 @@ from benchmarks.common import ROOT
 
 MODULES = (
     *("full_size", "real_data", "boosting", "binary_rf", "side_by_side", "growth"),
-    *("geneformer_tokens", "geneformer"),
+    *("annotation", "unknown", "across", "geneformer_tokens", "geneformer"),
 )
 
 

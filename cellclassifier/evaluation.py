@@ -112,7 +112,7 @@ def summarize(combined: pd.DataFrame) -> pd.DataFrame:
 
     Columns are (metric, "mean" or "std"); the standard deviation of a single split is 0.
     """
-    metrics = [*METRICS, "ece", "fit_seconds"]
+    metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
     grouped = combined.groupby(["method", "dataset"], sort=False)[metrics]
     return grouped.agg(["mean", "std"]).fillna(0.0)
 

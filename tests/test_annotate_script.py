@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import anndata as ad
@@ -20,7 +19,7 @@ from trained_models import EVERY_METHOD, IDS, known_cells, new_cells, saved_in, 
 
 import annotate as script
 import multiclass_baselines
-from cellclassifier import annotation_files
+from cellclassifier import annotation_files, command
 from cellclassifier.annotation import annotate
 from cellclassifier.baselines import make_baseline
 from cellclassifier.cells import CellsOptions, read_cells
@@ -110,17 +109,16 @@ def test_the_copy_has_the_annotations_and_the_input_is_as_before(model, tmp_path
     run(model, output, h5ad, write_h5ad=True, chunk_cells=20)
     assert sha256(h5ad) == before
     assert files_of(output / "annotations/new") == WRITTEN | {"annotated.h5ad"}
-    written, table = (
-        ad.read_h5ad(output / "annotations/new/annotated.h5ad"),
-        annotations_of(output / "annotations/new").set_index("cell"),
-    )
+    written = ad.read_h5ad(output / "annotations/new/annotated.h5ad")
     columns = ["predicted_cell_type", "predicted_probability", "predicted_known"]
     assert list(written.obs) == columns and (written.X != new_cells().X).nnz == 0
     found = written.obs.set_axis(["predicted", "probability", "known"], axis=1)
-    for name in found:
-        np.testing.assert_allclose(found[name], table[name], atol=1e-6) if name == (
-            "probability"
-        ) else np.testing.assert_array_equal(found[name], table[name])
+    expected = annotations_of(output / "annotations/new").set_index("cell")[list(found)]
+    pd.testing.assert_frame_equal(
+        found.astype({"predicted": object}),
+        expected,
+        **{"check_names": False, "check_dtype": False, "rtol": 0, "atol": 1e-6},
+    )
     assert found["predicted"].dtype == "category" and found["known"].dtype == bool
 
 
@@ -145,18 +143,12 @@ def test_the_cells_shown_are_the_same_in_chunks(tmp_path, monkeypatch, chunk_cel
 
 
 def test_a_map_needs_some_cells_and_known_types(model, tmp_path):
-    new_cells(3).write_h5ad(tmp_path / "few.h5ad")
-    refused(
-        r"at least 4 cells, and .*few\.h5ad has 3", model, tmp_path, *[tmp_path / "few.h5ad"]
-    )() if False else refused(
-        r"at least 4 cells, and .*few\.h5ad has 3",
-        *(model, tmp_path, tmp_path / "few.h5ad"),
-        umap=True,
-    )
-    cells = known_cells()
+    path, cells = tmp_path / "few.h5ad", known_cells()
+    new_cells(3).write_h5ad(path)
+    refused(r"at least 4 cells, and .*few\.h5ad has 3", model, tmp_path, path, umap=True)
     plain = make_baseline("majority").fit(cells, cells.obs["cell_type"].to_numpy(str))
     plain.save(tmp_path / "plain")
-    refused("--umap needs a model", tmp_path / "plain", tmp_path, tmp_path / "few.h5ad", umap=True)
+    refused("--umap needs a model", tmp_path / "plain", tmp_path, path, umap=True)
 
 
 def test_a_model_without_validation_annotates_all_as_known(tmp_path, h5ad):
@@ -207,13 +199,9 @@ def test_what_is_no_count_is_named(model, tmp_path, values):
 
 def test_the_share_of_genes_found_is_weighted_by_importance(model, tmp_path, capsys):
     """Stops below --min-genes-found, and goes on at it; the share is in the run record."""
-    importance = dict(
-        zip(
-            trained("logistic_regression").genes_,
-            trained("logistic_regression").gene_importance(),
-            strict=True,
-        )
-    )
+    of_model = trained("logistic_regression")
+    weights = of_model.gene_importance().astype(float)
+    importance = dict(zip(of_model.genes_, weights, strict=True))
     kept = sorted(importance, key=importance.get)[:20]  # the lesser half
     expected = sum(importance[gene] for gene in kept) / sum(importance.values())
     assert 0.1 < expected < 0.45
@@ -290,22 +278,13 @@ def test_a_missing_and_a_tampered_model_are_refused(model, tmp_path, h5ad):
     assert not (tmp_path / "out").exists()
 
 
-def at_the_shell(folder: Path, *arguments) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, ROOT / "annotate.py", *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 def test_genes_of_another_kind_end_in_one_line(model, tmp_path):
     """Mouse symbols against human ids: both kinds are named, and there is no traceback."""
     cells = new_cells()
     cells.var = pd.DataFrame(index=[f"Mouse{i}" for i in range(60)])
     cells.write_h5ad(tmp_path / "mouse.h5ad")
-    done = at_the_shell(tmp_path, "--model", model, "--cells", "mouse.h5ad")
+    words = [sys.executable, ROOT / "annotate.py", "--model", model, "--cells", "mouse.h5ad"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: genes: 0 of the model's 40 found")
@@ -314,21 +293,31 @@ def test_genes_of_another_kind_end_in_one_line(model, tmp_path):
     assert files_of(tmp_path) == {"mouse.h5ad"}
 
 
-def test_at_the_shell(model, tmp_path, h5ad):
-    done = at_the_shell(tmp_path, "--model", model, "--cells", h5ad, "--chunk-cells", 20)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"Outputs: {tmp_path}/model_output/annotations"
-    assert files_of(tmp_path / "model_output/annotations/new") == WRITTEN
+def test_options_of_the_shell(model, tmp_path, monkeypatch, capsys, h5ad):
+    npy = write_npy(tmp_path / "b.npy", new_cells(20))
+    options = ["--chunk-cells", "20", "--min-genes-found", "0.9", "--jobs", "2"]
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["annotate.py", "--model", str(model), "--cells", str(h5ad), str(npy), *options],
+    )
+    monkeypatch.chdir(tmp_path)
+    command.run(script.main, script.Config, script.__doc__)
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"Outputs: {tmp_path}/model_output/annotations"
+    assert f"== {h5ad}" in said and f"== {npy}" in said
+    for name in ("new", "b"):
+        assert files_of(tmp_path / "model_output/annotations" / name) == WRITTEN
+    options = json.loads((tmp_path / "model_output" / RECORD).read_text())["options"]
+    assert options["chunk_cells"] == 20 and options["cells"] == [str(h5ad), str(npy)]
+    assert not (options["umap"] or options["write_h5ad"]) and options["jobs"] == 2
 
 
 def test_from_training_to_annotation_on_the_embedded_sample(tmp_path, monkeypatch):
     """The newcomer's two commands; the training cells are told as when the model was judged."""
     monkeypatch.chdir(tmp_path)
-    with warnings.catch_warnings():
-        methods = ("logistic_regression",)
-        multiclass_baselines.main(
-            multiclass_baselines.Config(methods=methods, quick=True, n_splits=1, jobs=1)
-        )
+    options = {"methods": ("logistic_regression",), "quick": True, "n_splits": 1, "jobs": 1}
+    multiclass_baselines.main(multiclass_baselines.Config(**options))
     summary = run(Path("model_output/models/logistic_regression"), Path("model_output"))
     (name,) = summary
     table = annotations_of(Path("model_output/annotations") / name).set_index("cell")

@@ -30,6 +30,6 @@ def beside_other_methods(types: pd.DataFrame, output: Path) -> pd.DataFrame:
 def in_short(summary: pd.DataFrame) -> str:
     """Test scores as a person reads them: mean +- standard deviation."""
     test = summary.xs("test", level="dataset")
-    names = ("accuracy", "macro_f1", "mcc", "ece", "fit_seconds")
+    names = ("accuracy", "macro_f1", "mcc", "ece_raw", "ece", "fit_seconds")
     scores = [f"{n} {test[n]['mean'].iloc[0]:.3f} +- {test[n]['std'].iloc[0]:.3f}" for n in names]
     return "test cells: " + ", ".join(scores)

@@ -1,0 +1,107 @@
+"""annotate.py: seconds and memory per baseline at full size, and on a file beyond memory.
+
+    python -m benchmarks.annotation
+
+Models are those of benchmarks.full_size, trained on the 65,943 simulated cells; the same file is
+annotated, in a process of its own, start-up included. Then .h5ad files of up to 500,000 cells (the
+simulated ones, repeated), stored by rows, are annotated in chunks: memory must not grow with them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import tyro
+
+from benchmarks.common import (
+    OUTPUT,
+    full_size_cells,
+    print_table,
+    recorded_peak_gib,
+    run_measured,
+    script,
+)
+from cellclassifier.recipes import METHODS
+from cellclassifier.results import atomic_path
+from cellclassifier.sources import CellSource, open_cells
+
+MODELS = OUTPUT / "full_size_all" / "models"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the measurement."""
+
+    methods: tuple[str, ...] = METHODS
+    """baselines to measure"""
+
+    sizes: tuple[int, ...] = (100_000, 500_000)
+    """cells of the large files"""
+
+    large_method: str = "logistic_regression"
+    """the baseline that annotates the large files"""
+
+
+def main(config: Config) -> None:
+    """Print one table per baseline, and one per size of file."""
+    cells = full_size_cells()
+    if not all((MODELS / method / "model.json").exists() for method in config.methods):
+        run_measured(script("benchmarks.full_size"))
+    rows = [measure(method, cells) for method in config.methods]
+    print_table("annotation speed: whole command per baseline", pd.DataFrame(rows))
+    rows = [measure(config.large_method, large_file(cells, size)) for size in config.sizes]
+    print_table("annotation in chunks: whole command per size of file", pd.DataFrame(rows))
+
+
+def measure(method: str, cells: Path) -> dict:
+    """Annotate a file with a saved model."""
+    folder = OUTPUT / "annotation"
+    options = ["--model", MODELS / method, "--cells", cells, "--output", folder]
+    measured = run_measured(script("annotate.py", *options))
+    record = json.loads((folder / "results" / "run_annotate.json").read_text())
+    (facts,) = record["files"].values()
+    return {
+        "method": method,
+        "cells": facts["cells"],
+        "file_gib": round(cells.stat().st_size / 2**30, 2),
+        "seconds": round(measured.seconds, 1),
+        "peak_gib": recorded_peak_gib(folder, "annotate"),
+        **{name: step["seconds"] for name, step in record["steps"].items()},
+    }
+
+
+def large_file(cells: Path, n_cells: int) -> Path:
+    """An .h5ad of so many cells, stored by rows: those of a file again and again, made once."""
+    path = OUTPUT / f"cells_{n_cells}.h5ad"
+    if not path.exists():
+        source = open_cells(cells, report=lambda line: None)
+        names = pd.DataFrame(index=[f"cell_{i}" for i in range(n_cells)])
+        with atomic_path(path) as temporary:
+            empty = sp.csr_matrix((0, len(source.var)), dtype=np.float32)
+            ad.AnnData(empty, obs=names[:0], var=source.var).write_h5ad(temporary)
+            with h5py.File(temporary, "r+") as file:
+                append_rows(file, source, n_cells)
+                ad.io.write_elem(file, "obs", names)
+    return path
+
+
+def append_rows(file: h5py.File, source: CellSource, n_cells: int) -> None:
+    """Add rows to the empty matrix of an .h5ad until it has ``n_cells``."""
+    matrix, missing = ad.io.sparse_dataset(file["X"]), n_cells
+    while missing:
+        for rows in source.chunks(10_000):
+            matrix.append(rows[:missing])
+            missing -= min(missing, rows.shape[0])
+            if not missing:
+                break
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
