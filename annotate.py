@@ -30,6 +30,7 @@ from cellclassifier import annotation_plots, command
 from cellclassifier.alignment import match_genes, require_genes
 from cellclassifier.annotation import annotate, summarize
 from cellclassifier.annotation_files import AnnotationFiles, annotation_files
+from cellclassifier.cells import find_cells
 from cellclassifier.errors import InputError
 from cellclassifier.interface import CellClassifier
 from cellclassifier.results import Output, RunRecord, atomic_path, write_csv, write_figure
@@ -81,23 +82,19 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
     with record.step("model"):
         model = CellClassifier.load(config.model)
         model.jobs = config.jobs or command.available_cores()
-    with record.step("open"):
-        sources = {}
-        for path in config.cells or (None,):
-            source = open_cells(path, config.layer)
-            sources[source.path.stem] = source
-        if config.write_h5ad:
-            _require_h5ad(sources)
-        if config.umap:
-            _require_map(model, sources)
-
     summaries, facts = {}, {}
-    for name, source in sources.items():
+    for path in config.cells or (None,):
+        with record.step("open"):
+            source = open_cells(path, config.layer)
+            if config.umap:
+                _require_map(model, source)
+        name = source.path.stem
         folder = config.output / "annotations" / name
         with record.step("annotate"):
             files, facts[name] = _annotate(config, model, source, folder)
         with record.step("outputs"):
-            summaries[name] = _write_summary(config, source, files, folder)
+            summaries[name] = _write_others(config, source, files, folder)
+            output.written += [str(p.relative_to(config.output)) for p in folder.iterdir()]
         print(f"== {source.path}\n{summaries[name].round(3).to_string(index=False)}")
     record.write(model=_about(model), files=facts)
     command.say_where(config.output / "annotations")
@@ -108,9 +105,16 @@ def _check(config: Config) -> None:
     command.require_positive(config, "chunk_cells", "jobs")
     if not 0 <= config.min_genes_found <= 1:
         raise InputError(f"--min-genes-found {config.min_genes_found}: expected 0 to 1")
-    names = [Path(path).stem for path in config.cells]
     if not 0 <= config.seed < 2**32:
         raise InputError(f"--seed {config.seed}: expected 0 to 2**32 - 1")
+    for path in config.cells:  # all of them before the first is annotated
+        find_cells(path)
+        if config.write_h5ad and path.suffix != ".h5ad":
+            raise InputError(
+                f"--write-h5ad needs .h5ad files to add columns to, and {path} is none: leave "
+                "the option out"
+            )
+    names = [path.stem for path in config.cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
@@ -119,23 +123,13 @@ def _check(config: Config) -> None:
         )
 
 
-def _require_h5ad(sources: dict[str, CellSource]) -> None:
-    others = [source.path for source in sources.values() if source.path.suffix != ".h5ad"]
-    if others:
-        raise InputError(
-            f"--write-h5ad needs .h5ad files to add columns to, and {others[0]} is none: leave "
-            "the option out"
-        )
-
-
-def _require_map(model: CellClassifier, sources: dict[str, CellSource]) -> None:
+def _require_map(model: CellClassifier, source: CellSource) -> None:
     if model.novelty_ is None:
         raise InputError("--umap needs a model that learned from validation cells: leave it out")
-    few = [source for source in sources.values() if source.n_cells < annotation_plots.FEWEST_CELLS]
-    if few:
+    if source.n_cells < annotation_plots.FEWEST_CELLS:
         raise InputError(
-            f"--umap needs at least {annotation_plots.FEWEST_CELLS} cells, and {few[0].path} has "
-            f"{few[0].n_cells}: leave the option out"
+            f"--umap needs at least {annotation_plots.FEWEST_CELLS} cells, and {source.path} has "
+            f"{source.n_cells}: leave the option out"
         )
 
 
@@ -158,15 +152,17 @@ def _annotate(
     return files, {"file": str(source.path), "cells": source.n_cells, "genes_found": share}
 
 
-def _write_summary(
+def _write_others(
     config: Config, source: CellSource, files: AnnotationFiles, folder: Path
 ) -> pd.DataFrame:
-    """summary.csv and, where asked for, annotated.h5ad and umap.png."""
+    """summary.csv and, where asked for, annotated.h5ad and umap.png; returns the summary."""
+    for name in ("annotated.h5ad", "umap.png"):  # of an earlier run, they would not fit the table
+        (folder / name).unlink(missing_ok=True)
     kept = files.kept
     summary = summarize(kept["predicted"], kept["probability"].to_numpy(), kept["known"].to_numpy())
     write_csv(folder / "summary.csv", summary)
     if config.write_h5ad:
-        columns = kept.drop(columns="confidence").set_axis(source.cell_names)
+        columns = kept.set_axis(source.cell_names)
         columns.columns = ["predicted_cell_type", "predicted_probability", "predicted_known"]
         with atomic_path(folder / "annotated.h5ad") as path:
             write_annotated(source, columns, path)

@@ -10,6 +10,7 @@ simulated ones, repeated), stored by rows, are annotated in chunks: memory must 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from cellclassifier.recipes import METHODS
 from cellclassifier.results import atomic_path
 from cellclassifier.sources import CellSource, open_cells
 
+CHUNK_VALUES = 2**18  # of an .h5ad: about what anndata's own files have
 MODELS = OUTPUT / "full_size_all" / "models"
 
 
@@ -84,20 +86,37 @@ def large_file(cells: Path, n_cells: int) -> Path:
         source = open_cells(cells, report=lambda line: None)
         names = pd.DataFrame(index=[f"cell_{i}" for i in range(n_cells)])
         with atomic_path(path) as temporary:
-            empty = sp.csr_matrix((0, len(source.var)), dtype=np.float32)
-            ad.AnnData(empty, obs=names[:0], var=source.var).write_h5ad(temporary)
+            ad.AnnData(obs=names, var=source.var).write_h5ad(temporary)
             with h5py.File(temporary, "r+") as file:
-                append_rows(file, source, n_cells)
-                ad.io.write_elem(file, "obs", names)
+                write_rows(file, source, n_cells)
     return path
 
 
-def append_rows(file: h5py.File, source: CellSource, n_cells: int) -> None:
-    """Add rows to the empty matrix of an .h5ad until it has ``n_cells``."""
-    matrix, missing = ad.io.sparse_dataset(file["X"]), n_cells
+def write_rows(file: h5py.File, source: CellSource, n_cells: int) -> None:
+    """Write X of an .h5ad by rows: the source's cells again and again until there are enough."""
+    group = file.create_group("X")
+    shape = {"shape": (n_cells, len(source.var))}
+    group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"} | shape)
+    growing = {"shape": (0,), "maxshape": (None,), "chunks": (CHUNK_VALUES,)}
+    values = group.create_dataset("data", dtype="float32", **growing)
+    columns = group.create_dataset("indices", dtype="int32", **growing)
+    bounds, n_values = [np.zeros(1, dtype=np.int64)], 0
+    for rows in repeated(source, n_cells):
+        stop = n_values + rows.nnz
+        for dataset, content in ((values, rows.data), (columns, rows.indices)):
+            dataset.resize((stop,))
+            dataset[n_values:] = content
+        bounds.append(n_values + rows.indptr[1:].astype(np.int64))
+        n_values = stop
+    group.create_dataset("indptr", data=np.concatenate(bounds))
+
+
+def repeated(source: CellSource, n_cells: int) -> Iterator[sp.csr_matrix]:
+    """Chunks of the source's cells, from the start again at its end, until there are enough."""
+    missing = n_cells
     while missing:
         for rows in source.chunks(10_000):
-            matrix.append(rows[:missing])
+            yield rows[:missing]
             missing -= min(missing, rows.shape[0])
             if not missing:
                 break

@@ -15,7 +15,7 @@ from cellclassifier.annotation import Annotations
 from cellclassifier.results import atomic_path
 
 MAX_CELLS_SHOWN = 20_000  # in a UMAP: more of them take minutes and look the same
-KEPT = ("predicted", "probability", "confidence", "known")
+KEPT = ["predicted", "probability", "known"]
 
 
 class AnnotationFiles:
@@ -39,16 +39,12 @@ class AnnotationFiles:
     def add(self, annotations: Annotations) -> None:
         """Write the next cells."""
         table, start = annotations.table, self.n_written
-        table.to_csv(
-            *(self._csv,),
-            **dict(mode="a", header=start == 0, index=False, float_format="%.6f"),
-            lineterminator="\n",
-        )
+        layout = {"index": False, "float_format": "%.6f", "lineterminator": "\n"}
+        table.to_csv(self._csv, mode="a", header=start == 0, **layout)
         columns = [pa.array(table["cell"], pa.string())]
         columns += [pa.array(column) for column in annotations.probabilities.T.copy()]
         self._parquet.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        kept = table[list(KEPT)].astype({"predicted": self._categories, "confidence": "category"})
-        self._kept.append(kept)
+        self._kept.append(table[KEPT].astype({"predicted": pd.CategoricalDtype(self._types)}))
         self.n_written += len(table)
         shown = self.shown[(self.shown >= start) & (self.shown < self.n_written)]
         self._space.append(annotations.space[shown - start])
@@ -59,18 +55,13 @@ class AnnotationFiles:
 
     @property
     def kept(self) -> pd.DataFrame:
-        """predicted, probability, confidence and known of every cell, (n_cells rows)."""
-        table = pd.concat([part.astype({"confidence": str}) for part in self._kept])
-        return table.reset_index(drop=True)
+        """predicted, probability and known of every cell, (n_cells rows)."""
+        return pd.concat(self._kept, ignore_index=True)
 
     @property
     def space(self) -> np.ndarray:
         """Of the cells ``shown``, (n_shown, n_components)."""
         return np.concatenate(self._space)
-
-    @property
-    def _categories(self) -> pd.CategoricalDtype:
-        return pd.CategoricalDtype(self._types)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ N_COMPONENTS = 20  # more of them measure noise: at 50 fewer strangers are told
 REFUSED_SHARE = 0.05  # of known cells, at most
 TAIL_SHARE = 0.1  # of known cells, that say how rare values are that none of them has
 LEVELS = np.linspace(0, 1 - TAIL_SHARE, 91)
+SLACK = 1e-4  # nats: other digits in another chunk must not refuse the cell that is the threshold
 SHRINKAGE_CELLS = 400  # cells of common covariance that a type's own is mixed with
 
 
@@ -192,4 +193,4 @@ def _thresholds(score: np.ndarray, predicted: np.ndarray, n_types: int) -> np.nd
         own = score[predicted == code]
         limit = np.quantile(own, 1 - REFUSED_SHARE, method="higher")
         thresholds[code] = limit if len(own) * REFUSED_SHARE >= 1 else max(limit, of_all)
-    return thresholds
+    return thresholds + SLACK

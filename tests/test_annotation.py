@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,7 +11,16 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trained_models import EVERY_METHOD, IDS, SYMBOLS, known_cells, new_cells, saved_in, trained
+from trained_models import (
+    EVERY_METHOD,
+    IDS,
+    PARTS,
+    SYMBOLS,
+    known_cells,
+    new_cells,
+    saved_in,
+    trained,
+)
 
 from cellclassifier.alignment import match_genes
 from cellclassifier.annotation import Annotations, annotate, summarize
@@ -120,16 +131,28 @@ def test_without_novelty_every_other_cell_passes_for_known():
 
 
 def test_strangers_are_told_by_the_threshold_of_the_predicted_type():
-    """One feature; two types at 0 and 10; only distance differs between the cells."""
+    """One feature; two types at 0 and 10, of which the second may be stranger."""
     rng = np.random.default_rng(0)
     labels = np.repeat(["type 0", "type 1"], 200)
     features = np.repeat([0.0, 10.0], 200)[:, None] + rng.normal(0, 1, (400, 1))
     sure = np.where((labels == "type 0")[:, None], [0.9, 0.1], [0.1, 0.9])
-    cells = np.array([[0.0], [10.0], [100.0], [-100.0], [5.0]])
-    model = Told([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9], [0.9, 0.1], [0.9, 0.1]], cells)
-    model.novelty_ = Novelty.fit(features, labels, features, sure)
-    table = annotate(model, one_count_each(5)).table
-    assert table["known"].tolist() == [True, True, False, False, False]
+    cells = np.array([[0.0], [10.0], [-4.5], [14.5], [100.0], [-100.0]])
+    model = Told([[0.9, 0.1], [0.1, 0.9]] * 2 + [[0.1, 0.9], [0.9, 0.1]], cells)
+    novelty = Novelty.fit(features, labels, features, sure)
+    model.novelty_ = replace(novelty, thresholds=novelty.thresholds + np.array([0, 20]))
+    table = annotate(model, one_count_each(6)).table
+    assert table["known"].tolist() == [True, True, False, True, False, False]
+
+
+@pytest.mark.parametrize("n_cells", [1, 5, 72])
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_a_twentieth_of_known_cells_is_refused_at_most(method, n_cells):
+    """Of the validation cells of every predicted type, whatever the chunks they come in."""
+    cells = known_cells()[PARTS == "val"].copy()
+    chunks = [cells[i : i + n_cells].copy() for i in range(0, 72, n_cells)]
+    table = pd.concat([annotate(trained(method), chunk).table for chunk in chunks])
+    unknown = (~table["known"]).groupby(table["predicted"])
+    assert (unknown.sum() <= 0.05 * unknown.size()).all()
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "majority"])
