@@ -42,11 +42,9 @@ def training_history(history: pd.DataFrame) -> Figure:
 
 def _title(history: pd.DataFrame) -> str:
     best = history.loc[history.groupby("split")["val_macro_f1"].idxmax()]
-    score, last = best["val_macro_f1"].mean(), history.groupby("split")["epoch"].max()
-    n_at_end = int((best.set_index("split")["epoch"] == last).sum())
-    finding = f"Validation macro-F1 reaches {score:.2f} (star)"
-    if n_at_end == len(best):
-        return f"{finding}, at the last epoch: more epochs may help"
-    if n_at_end:
-        return f"{finding}, at the last epoch in {n_at_end} of {len(best)} splits"
-    return f"{finding}, before the last epoch: it was trained long enough"
+    epochs = ", ".join(str(int(epoch)) for epoch in sorted(best["epoch"].unique()))
+    finding = f"Validation macro-F1 reaches {best['val_macro_f1'].mean():.2f} (star)"
+    finding += f" at epoch {epochs} of {int(history['epoch'].max())}"
+    lowest = history.loc[history.groupby("split")["val_loss"].idxmin()].set_index("split")["epoch"]
+    still_falls = (lowest == history.groupby("split")["epoch"].max()).all()
+    return finding + "; the loss still falls: more epochs may help" * bool(still_falls)
