@@ -28,7 +28,7 @@ import pandas as pd
 
 from cellclassifier import command, features, plots, training_plots
 from cellclassifier.cells import CellsOptions, find_cells, read_cells
-from cellclassifier.evaluation import evaluate, summarize
+from cellclassifier.evaluation import beside_other_methods, evaluate, summarize
 from cellclassifier.geneformer import files, ranks
 from cellclassifier.geneformer import tables as tables_of
 from cellclassifier.geneformer.options import GeneformerOptions
@@ -163,7 +163,7 @@ def _write_tables(tables: list[dict], output: Output) -> pd.DataFrame:
     output.csv("fine_tuning/fine_tuning_results", combined)
     output.csv("fine_tuning/training_history", tables_of.history(tables))
     types = pd.concat([part["per_type"] for part in tables], ignore_index=True)
-    output.csv("per_type_results", tables_of.beside_other_methods(types, output.folder))
+    output.csv("per_type_results", beside_other_methods(types, output.folder, own=("geneformer",)))
     return summarize(combined)
 
 

@@ -28,7 +28,12 @@ from tqdm import tqdm
 from cellclassifier import command, features, plots
 from cellclassifier.baselines import make_baseline, require_known
 from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.evaluation import evaluate, pooled_reliability, summarize
+from cellclassifier.evaluation import (
+    beside_other_methods,
+    evaluate,
+    pooled_reliability,
+    summarize,
+)
 from cellclassifier.metrics import METRICS
 from cellclassifier.recipes import METHODS
 from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
@@ -116,7 +121,8 @@ def _run_part(config, cells, part_of_cell, method, output, finished) -> dict[str
 def _write_tables(config: Config, tables: list[dict], output: Output) -> pd.DataFrame:
     combined = pd.concat([part["combined"] for part in tables], ignore_index=True)
     output.csv("combined_results", combined)
-    output.csv("per_type_results", pd.concat([part["per_type"] for part in tables]))
+    types = pd.concat([part["per_type"] for part in tables])
+    output.csv("per_type_results", beside_other_methods(types, output.folder, own=METHODS))
     for method in config.methods:
         trials = [part["trials"] for part in tables if (part["trials"]["method"] == method).all()]
         output.csv(f"{method}_results", pd.concat(trials))

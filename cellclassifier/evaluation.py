@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -115,6 +117,19 @@ def summarize(combined: pd.DataFrame) -> pd.DataFrame:
     metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
     grouped = combined.groupby(["method", "dataset"], sort=False)[metrics]
     return grouped.agg(["mean", "std"]).fillna(0.0)
+
+
+def beside_other_methods(types: pd.DataFrame, output: Path, own: Collection[str]) -> pd.DataFrame:
+    """With the rows that other scripts left in per_type_results.csv, if they are of these types.
+
+    The table is written by more than one script; each replaces the rows of its ``own`` methods.
+    """
+    path = output / "results" / "per_type_results.csv"
+    if not path.exists():
+        return types
+    others = pd.read_csv(path).query("method not in @own")
+    same = set(others["cell_type"]) == set(types["cell_type"])
+    return pd.concat([others, types], ignore_index=True) if same else types
 
 
 def pooled_reliability(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,8 @@ import pytest
 import scipy.sparse as sp
 
 matplotlib.use("Agg")
+# Tests compare digits, and a GPU's are others; set before torch looks for one.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 ROOT = Path(__file__).parent.parent
 # Scripts under test must not look for a server outside this machine: nothing listens on port 9.
 os.environ["CELLCLASSIFIER_MYGENE"] = "http://127.0.0.1:9/v3"

@@ -127,6 +127,10 @@ def test_parts_are_those_of_the_baselines(first_run, tmp_path):
     script.main(config_of(first_run.cells, tmp_path, epochs=1))
     types = csv_of(tmp_path, "per_type_results")
     assert types["method"].unique().tolist() == ["majority", "gbdt", "geneformer"]
+    changed = options | {"methods": ("majority",)}
+    multiclass_baselines.main(multiclass_baselines.Config(cells=first_run.cells, **changed))
+    types = csv_of(tmp_path, "per_type_results")
+    assert types["method"].unique().tolist() == ["geneformer", "majority"]
 
 
 def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
