@@ -15,7 +15,9 @@ model_output/annotations/<file's name>/:
     annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
     umap.png                  the cells by predicted type and by confidence (--umap)
 
-and model_output/results/run_annotate.json.
+    about.json                which model this was, trained on what, and the share of genes found
+
+and model_output/results/run_annotate.json of the last run.
 """
 
 from __future__ import annotations
@@ -33,7 +35,14 @@ from cellclassifier.annotation_files import AnnotationFiles, annotation_files
 from cellclassifier.cells import find_cells
 from cellclassifier.errors import InputError
 from cellclassifier.interface import CellClassifier
-from cellclassifier.results import Output, RunRecord, atomic_path, write_csv, write_figure
+from cellclassifier.results import (
+    Output,
+    RunRecord,
+    atomic_path,
+    write_csv,
+    write_figure,
+    write_json,
+)
 from cellclassifier.sources import CellSource, open_cells, write_annotated
 
 
@@ -81,7 +90,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
 
     with record.step("model"):
         model = CellClassifier.load(config.model)
-        model.jobs = config.jobs or command.available_cores()
+        model.use_jobs(config.jobs or command.available_cores())
     summaries, facts = {}, {}
     for path in config.cells or (None,):
         with record.step("open"):
@@ -94,7 +103,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
             files, facts[name] = _annotate(config, model, source, folder)
         with record.step("outputs"):
             summaries[name] = _write_others(config, source, files, folder)
-            output.written += [str(p.relative_to(config.output)) for p in folder.iterdir()]
+            write_json(folder / "about.json", facts[name] | {"model": _about(model)})
         print(f"== {source.path}\n{summaries[name].round(3).to_string(index=False)}")
     record.write(model=_about(model), files=facts)
     command.say_where(config.output / "annotations")
@@ -107,19 +116,27 @@ def _check(config: Config) -> None:
         raise InputError(f"--min-genes-found {config.min_genes_found}: expected 0 to 1")
     if not 0 <= config.seed < 2**32:
         raise InputError(f"--seed {config.seed}: expected 0 to 2**32 - 1")
-    for path in config.cells:  # all of them before the first is annotated
-        find_cells(path)
-        if config.write_h5ad and path.suffix != ".h5ad":
-            raise InputError(
-                f"--write-h5ad needs .h5ad files to add columns to, and {path} is none: leave "
-                "the option out"
-            )
+    for path in config.cells or (None,):  # all of them before the first is annotated
+        found = find_cells(path)
+        if found is not None:
+            _check_file(found, config)
     names = [path.stem for path in config.cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
             f"two files are called {twice[0]}, and outputs go by that name: annotate them one "
             "after the other, each with an --output of its own"
+        )
+
+
+def _check_file(path: Path, config: Config) -> None:
+    for option, given in (("--write-h5ad", config.write_h5ad), ("--layer", config.layer)):
+        if given and path.suffix != ".h5ad":
+            raise InputError(f"{option} is for .h5ad files, and {path} is none: leave it out")
+    folder = config.output / "annotations" / path.stem
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            f"{path} lies where its own annotations are to be written: choose another --output"
         )
 
 
@@ -175,7 +192,8 @@ def _write_others(
 
 def _about(model: CellClassifier) -> dict:
     """What the run record says of the model."""
-    return {"method": model.method, "types": model.classes_.tolist(), **vars(model.calibration_)}
+    about = {"method": model.method, "types": model.classes_.tolist(), **model.provenance_}
+    return about | vars(model.calibration_)
 
 
 if __name__ == "__main__":

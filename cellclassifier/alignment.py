@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import anndata as ad
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.errors import InputError
-from cellclassifier.genes import kind_of_ids, strip_version
+from cellclassifier.genes import are_genes, kind_of_ids, strip_version
 
 OTHER_GENES = "(other genes)"
 # Columns of var in which people keep a second name of a gene, ids first: ids tell genes apart.
@@ -35,7 +36,11 @@ class GeneMatch:
     """(n_genes,) str, the model's gene names"""
 
     target: np.ndarray
-    """(n_columns,) int64, the index of the model's gene that a column is, -1 for none"""
+    """(n_columns,) int64, the index of the model's gene that a column is, -1 for none, -2 where
+    the column is no gene at all"""
+
+    n_folded: int = 0
+    """columns that are the model's genes only if upper and lower case are the same"""
 
     @property
     def found(self) -> np.ndarray:
@@ -64,7 +69,7 @@ class GeneMatch:
         """Counts of the model's genes that were found, in the model's order, as new cells.
 
         counts: (n_cells, n_columns) float32; several columns of one gene are summed. A last column
-        ``OTHER_GENES`` has each cell's counts of all other columns together, so that the library
+        ``OTHER_GENES`` has each cell's counts of all other genes together, so that the library
         sizes stay those of the whole cells.
         """
         if counts.shape[1] != len(self.target):
@@ -72,12 +77,9 @@ class GeneMatch:
         found = self.found
         place = np.full(len(found) + 1, found.sum())  # the last entry is for target -1
         place[:-1][found] = np.arange(found.sum())
+        columns = np.flatnonzero(self.target >= -1)
         pick = sp.csr_matrix(
-            (
-                np.ones(len(self.target), np.float32),
-                place[self.target],
-                np.arange(len(self.target) + 1),
-            ),
+            (np.ones(len(columns), np.float32), (columns, place[self.target[columns]])),
             shape=(len(self.target), found.sum() + 1),
         )
         aligned = sp.csr_matrix(counts @ pick)
@@ -101,25 +103,31 @@ def match_genes(genes: np.ndarray, symbols: np.ndarray, var: pd.DataFrame) -> Ge
     genes, symbols = np.asarray(genes, dtype=str), np.asarray(symbols, dtype=str)
     if genes.shape != symbols.shape:
         raise ValueError(f"{symbols.shape} symbols for {genes.shape} genes: expected one each")
-    target = np.full(len(var), -1, dtype=np.int64)
+    target = np.where(are_genes(var), np.int64(-1), -2)
+    exact = 0
     taken = np.zeros(len(genes), dtype=bool)
     names = list(_names_of_columns(var))
-    for keys, spell in _ways(genes, symbols):
+    for keys, spell, fold_case in _ways(genes, symbols):
         index = _unambiguous(keys)
         for column_names in names:
             hits = np.array([index.get(key, -1) for key in spell(column_names)], dtype=np.int64)
-            new = (target < 0) & (hits >= 0) & ~taken[hits]
+            new = (target == -1) & (hits >= 0) & ~taken[hits]
             target[new] = hits[new]
             taken[hits[new]] = True
-    return GeneMatch(genes, target)
+        exact = exact if fold_case else int((target >= 0).sum())
+    return GeneMatch(genes, target, int((target >= 0).sum() - exact))
 
 
-def _ways(genes: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[np.ndarray, Callable]]:
-    """The model's keys and how to spell a file's names to find them, the surest way first."""
-    for fold in (_as_is, np.char.upper):
-        yield fold(genes), fold
-        yield strip_version(fold(genes)), lambda names, fold=fold: strip_version(fold(names))
-        yield fold(symbols), fold
+def _ways(genes: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[np.ndarray, Callable, bool]]:
+    """The model's keys, how to spell a file's names to find them, and whether case is ignored."""
+    for fold, ignored in ((_as_is, False), (np.char.upper, True)):
+        yield fold(genes), fold, ignored
+        yield strip_version(fold(genes)), partial(_without_version, fold), ignored
+        yield fold(symbols), fold, ignored
+
+
+def _without_version(fold: Callable, names: np.ndarray) -> np.ndarray:
+    return strip_version(fold(names))
 
 
 def _as_is(names: np.ndarray) -> np.ndarray:
@@ -163,6 +171,13 @@ def require_genes(
     share, n_found = match.share_found(importance), match.found.sum()
     found = f"{n_found:,} of the model's {len(match.genes):,} found ({100 * share:.1f} % of their"
     report(f"Genes: {found} importance).")
+    if (match.target == -2).any():
+        report(f"{(match.target == -2).sum():,} columns are no genes (feature_types): left out.")
+    if match.n_folded:
+        report(
+            f"{match.n_folded:,} of them only if upper and lower case are the same, as between "
+            "symbols of mouse and human: are these cells of the model's species?"
+        )
     if n_found and share >= min_share:
         return share
     raise InputError(

@@ -19,12 +19,12 @@ LARGEST_LOG_TEMPERATURE = np.log(20.0)
 class Calibration:
     """A temperature (1 leaves probabilities as they are), and what it did on validation cells.
 
-    ece_before, ece_after: expected calibration error of the validation cells.
+    val_ece_before, val_ece_after: expected calibration error of the validation cells.
     """
 
     temperature: float = 1.0
-    ece_before: float | None = None
-    ece_after: float | None = None
+    val_ece_before: float | None = None
+    val_ece_after: float | None = None
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (n_cells, n_types); the order of a cell's types stays."""

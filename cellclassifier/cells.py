@@ -66,6 +66,10 @@ def read_cells(options: CellsOptions, report=print) -> ad.AnnData:
     cells = _validated(counts, obs, var)
     cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), report=report)
     cells.uns["source"] = {"file": path.name, "sha256": sha256(path), "shape": list(cells.shape)}
+    kept = genes.are_genes(cells.var)
+    if not kept.all():
+        report(f"{(~kept).sum():,} columns are no genes (feature_types): left out.")
+        cells = cells[:, kept].copy()
     if options.drop_unmapped_genes:
         cells = genes.drop_unmapped(cells)
     return drop_or_refuse_empty(cells, options.drop_empty_cells, report)

@@ -41,7 +41,11 @@ def run(
     except OSError as error:
         if error.errno is None:
             raise
-        sys.exit(_fail(f"error: {error.strerror}: {error.filename or 'an output file'}", 2))
+        file = error.filename2 or error.filename or "an output file"  # of a copy, the new one
+        sys.exit(_fail(f"error: {error.strerror}: {file}", 2))
+    except MemoryError:
+        fewer = "take fewer cells at a time (--chunk-cells, --max-cells) or genes (--n-genes)"
+        sys.exit(_fail(f"error: the memory of this machine is full: {fewer}", 2))
     except KeyboardInterrupt:
         sys.exit(_fail(f"Stopped. {when_stopped}", 130))
 

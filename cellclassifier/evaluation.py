@@ -11,7 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import CellClassifier, Outputs
 from cellclassifier.metrics import (
     METRICS,
     bootstrap_intervals,
@@ -55,28 +55,15 @@ def evaluate(
     """
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     subsets = {part: cells[parts == part].copy() for part in PARTS}
-    start = time.perf_counter()
-    classifier.fit(
-        subsets["train"], labels[parts == "train"], (subsets["val"], labels[parts == "val"])
-    )
-    fit_seconds = time.perf_counter() - start
-    classifier.name_genes(cells.var)
-    outputs = {part: classifier.outputs(subsets[part]) for part in PARTS}
-    classifier.learn_trust(
-        *(outputs["train"], labels[parts == "train"], outputs["val"], labels[parts == "val"])
-    )
+    outputs, fit_seconds = train(classifier, subsets)
     rows, predictions = [], []
     for part in PARTS:
-        raw = outputs[part].probabilities
+        own, raw = labels[parts == part], outputs[part].probabilities
         probabilities = classifier.calibration_.apply(raw)
+        ece_raw = expected_calibration_error(own, raw, classifier.classes_)
         rows.append(
-            _combined_row(classifier, labels[parts == part], probabilities, part, split)
-            | {"fit_seconds": fit_seconds}
-            | {
-                "ece_raw": expected_calibration_error(
-                    labels[parts == part], raw, classifier.classes_
-                )
-            }
+            _combined_row(classifier, own, probabilities, part, split)
+            | {"fit_seconds": fit_seconds, "ece_raw": ece_raw}
         )
         predictions.append(
             _prediction_rows(classifier, subsets[part].obs_names, part, probabilities)
@@ -89,6 +76,25 @@ def evaluate(
     types.insert(1, "split", split)
     combined = pd.DataFrame(rows)[COMBINED_COLUMNS]
     return Evaluation(combined, types, predictions.rename_axis("cell").reset_index())
+
+
+def train(
+    classifier: CellClassifier, subsets: dict[str, ad.AnnData]
+) -> tuple[dict[str, Outputs], float]:
+    """Fit, calibrate and set thresholds; returns the outputs for every part, and fit seconds.
+
+    subsets: raw counts with obs["cell_type"]: "train", "val" and any others.
+    """
+    labels = {
+        part: cells.obs["cell_type"].to_numpy().astype(str) for part, cells in subsets.items()
+    }
+    start = time.perf_counter()
+    classifier.fit(subsets["train"], labels["train"], (subsets["val"], labels["val"]))
+    fit_seconds = time.perf_counter() - start
+    classifier.name_genes(subsets["train"].var)
+    outputs = {part: classifier.outputs(cells) for part, cells in subsets.items()}
+    classifier.learn_trust(outputs["train"], labels["train"], outputs["val"], labels["val"])
+    return outputs, fit_seconds
 
 
 def _combined_row(classifier, labels, probabilities, part: str, split: int) -> dict:

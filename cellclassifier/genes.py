@@ -24,11 +24,13 @@ from cellclassifier.unpickle import load_pickle
 
 if TYPE_CHECKING:
     import anndata
+    import pandas
 
 ENSEMBL = "Ensembl ids"
 SYMBOLS = "gene symbols"
 ENTREZ = "Entrez ids"
 UNKNOWN = "unknown ids"
+GENE_EXPRESSION = "Gene Expression"  # in feature_types of 10x files
 
 SERVER = "https://mygene.info/v3"
 BATCH = 1000  # the most ids that mygene.info takes at once
@@ -128,6 +130,17 @@ def symbols_of(
     return numpy.array(
         [known.get(bare) or full for bare, full in zip(bare_ids, gene_ids, strict=True)], dtype=str
     )
+
+
+def are_genes(var: "pandas.DataFrame") -> numpy.ndarray:
+    """Which rows of a gene table are genes, (n_rows,) bool, and not antibodies, peaks or guides.
+
+    10x files of several kinds of counts say so in ``feature_types``; where that column is missing,
+    or knows no "Gene Expression", all are genes.
+    """
+    kinds = var.get("feature_types", default="")
+    found = numpy.broadcast_to(numpy.asarray(kinds, dtype=str) == GENE_EXPRESSION, len(var))
+    return found if found.any() else numpy.ones(len(var), dtype=bool)
 
 
 def drop_unmapped(cells: "anndata.AnnData") -> "anndata.AnnData":

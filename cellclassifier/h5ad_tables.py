@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import anndata as ad
 import h5py
@@ -37,6 +38,17 @@ def _texts(values: np.ndarray) -> np.ndarray:
     return np.array([v.decode() if isinstance(v, bytes) else v for v in values], dtype=object)
 
 
+def refuse_links(file: h5py.File, path: Path) -> None:
+    """Raise InputError where a table of the file is in another file, which writing would change."""
+    for key in ("/", "obs", "uns"):
+        for name in file[key] if isinstance(file.get(key), h5py.Group) else ():
+            if isinstance(file[key].get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
+                raise InputError(
+                    f"{path}: {name!r} is a link to elsewhere: read the file and write it anew "
+                    "with anndata to add columns to it"
+                )
+
+
 def add_columns(file: h5py.File, columns: pd.DataFrame) -> None:
     """Add columns to obs of an open file, replacing those of the same name.
 
@@ -53,7 +65,7 @@ def add_columns(file: h5py.File, columns: pd.DataFrame) -> None:
         )
     for name, column in columns.items():
         ad.io.write_elem(obs, name, column.values)
-    others = [name for name in obs.attrs["column-order"] if name not in columns]
+    others = [name for name in obs.attrs.get("column-order", ()) if name not in columns]
     order = np.array([*others, *columns.columns], dtype=h5py.string_dtype())
     obs.attrs["column-order"] = order
 
@@ -64,7 +76,7 @@ def _modernise(file: h5py.File) -> None:
         if isinstance(file["obs"], h5py.Dataset):
             tables = {key: table_of(file[key]) for key in ("obs", "var")}
             _name_categories(list(tables.values()), file.get("uns", {}))
-        elif file["obs"].attrs["encoding-version"] != CURRENT:
+        elif file["obs"].attrs.get("encoding-version") != CURRENT:
             tables = {"obs": table_of(file["obs"])}
         else:
             return

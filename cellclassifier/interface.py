@@ -44,10 +44,11 @@ class CellClassifier(ABC):
     packages: tuple[str, ...] = ("numpy",)  # whose versions a saved model depends on
     classes_: np.ndarray
     genes_: np.ndarray
-    jobs: int = 1  # threads to predict with, where a model has use for them
+    jobs: int = 1  # threads to predict with
     calibration_: Calibration = Calibration()
     novelty_: Novelty | None = None
     symbols_: np.ndarray | None = None  # of genes_, for cells whose genes are named otherwise
+    provenance_: dict | None = None  # of a loaded model: data, split, digest
 
     @abstractmethod
     def fit(self, cells: ad.AnnData, labels: np.ndarray, validation=None) -> Self:
@@ -69,6 +70,14 @@ class CellClassifier(ABC):
     def gene_importance(self) -> np.ndarray:
         """How much the model leans on each of ``genes_``, (n_genes,) >= 0; equal by default."""
         return np.ones(len(self.genes_))
+
+    def n_features(self) -> int:
+        """Columns of the features that ``outputs`` gives; by default one for each of ``genes_``."""
+        return len(self.genes_)
+
+    def use_jobs(self, jobs: int) -> None:
+        """Predict with so many threads from now on."""
+        self.jobs = jobs
 
     def predict_proba(self, cells: ad.AnnData) -> np.ndarray:
         """Calibrated probability of every type for every cell, (n_cells, n_types)."""
@@ -137,6 +146,7 @@ class CellClassifier(ABC):
         model.classes_ = np.array(description["types"])
         model.genes_ = np.array(description["genes"])
         model.symbols_ = np.array(description["symbols"])
+        model.provenance_ = {key: description.get(key) for key in ("data", "split", "digest")}
         model._load_trust(folder, description)
         return model
 
@@ -146,6 +156,8 @@ class CellClassifier(ABC):
             if not 0 < self.calibration_.temperature < np.inf:
                 raise ValueError(f"a temperature of {self.calibration_.temperature}")
             if NOVELTY_FILE in description["files"]:
-                self.novelty_ = Novelty.load(folder / NOVELTY_FILE, len(self.classes_))
+                self.novelty_ = Novelty.load(
+                    folder / NOVELTY_FILE, self.n_features(), len(self.classes_)
+                )
         except (TypeError, ValueError) as error:
             raise InputError(f"{folder} is damaged ({error}): {saved.AGAIN}") from error

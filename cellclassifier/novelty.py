@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -94,8 +95,8 @@ class Novelty:
         np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
-    def load(cls, path: Path, n_types: int) -> Novelty:
-        """Read what ``save`` wrote; ValueError where it is damaged or of other types."""
+    def load(cls, path: Path, n_features: int, n_types: int) -> Novelty:
+        """Read what ``save`` wrote; ValueError where it is damaged or of another model."""
         names = [field.name for field in fields(cls)]
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -104,11 +105,12 @@ class Novelty:
             raise ValueError(f"{path.name}: {error}") from error
         if arrays["projection"].ndim != 2:
             raise ValueError(f"{path.name}: projection is no matrix")
-        n_features, n_components = arrays["projection"].shape
+        n_components = arrays["projection"].shape[1]
         of_types = (n_types, n_components), (n_types, n_components, n_components)
         shapes = (n_features, n_components), *of_types, (2, len(LEVELS)), (2,), (n_types,)
         for name, shape in zip(names, shapes, strict=True):
-            if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
+            array = arrays[name]
+            if array.shape != shape or array.dtype.kind != "f" or np.isnan(array).any():
                 raise ValueError(f"{path.name}: {name} is no array of {shape} numbers")
         return cls(**arrays)
 
@@ -182,15 +184,22 @@ def _components(features) -> np.ndarray:
 
 
 def _thresholds(score: np.ndarray, predicted: np.ndarray, n_types: int) -> np.ndarray:
-    """Per predicted type the score that at most 5 % of its validation cells exceed.
+    """Per predicted type the score that a new cell like its validation cells exceeds in 5 %.
 
-    Where a type has so few that none may be refused, their largest score would be luck: the
-    threshold of all cells together counts if it is higher.
+    The quantile of split conformal prediction (Angelopoulos & Bates 2021, arXiv:2107.07511): a new
+    cell's rank among n others is anywhere with the same chance, so that the plain quantile of few
+    cells would refuse more. Where a type has too few for any, the threshold of all cells together
+    counts if it is higher than their largest score.
     """
-    of_all = np.quantile(score, 1 - REFUSED_SHARE, method="higher")
+    of_all, _ = _conformal_quantile(score)
     thresholds = np.full(n_types, of_all)
     for code in np.unique(predicted):
-        own = score[predicted == code]
-        limit = np.quantile(own, 1 - REFUSED_SHARE, method="higher")
-        thresholds[code] = limit if len(own) * REFUSED_SHARE >= 1 else max(limit, of_all)
+        limit, is_enough = _conformal_quantile(score[predicted == code])
+        thresholds[code] = limit if is_enough else max(limit, of_all)
     return thresholds + SLACK
+
+
+def _conformal_quantile(score: np.ndarray) -> tuple[float, bool]:
+    """The score for REFUSED_SHARE, or the largest, and whether there are scores enough for it."""
+    rank = math.ceil((len(score) + 1) * (1 - REFUSED_SHARE))
+    return np.sort(score)[min(rank, len(score)) - 1], rank <= len(score)

@@ -31,7 +31,8 @@ TEXTS, LISTS, TABLES = (
     ("types", "genes", "symbols", "importance"),
     ("versions", "files", "calibration"),
 )
-# Whose saved state is for one minor version only; the others promise it for a major one.
+# Whose saved state is for one minor version only, as is that of whatever is at version 0; the
+# others promise it for a major one.
 BY_MINOR_VERSION = ("scikit-learn",)
 AGAIN = "train and save the model again"
 
@@ -48,10 +49,23 @@ def write(folder: Path, description: dict, write_parts: Callable[[Path], dict]) 
     try:
         seal(temporary, description | write_parts(temporary))
         temporary.chmod(0o755)  # mkdtemp makes it private
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        _replace(folder, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Move ``new`` to ``folder``; whatever stops this, one of the two is there in the end."""
+    old = new.with_name(f"{new.name}-old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def seal(folder: Path, description: dict) -> None:
@@ -154,7 +168,7 @@ def _check_versions(saved: dict[str, str], folder: Path) -> None:
             installed = importlib.metadata.version(name)
         except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
             installed = "none"
-        n_parts = 2 if name in BY_MINOR_VERSION else 1
+        n_parts = 2 if name in BY_MINOR_VERSION or installed.startswith("0.") else 1
         if installed.split(".")[:n_parts] != str(version).split(".")[:n_parts]:
             raise InputError(
                 f"{folder} was saved with {name} {version}, installed is {installed}, which may "

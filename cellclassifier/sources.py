@@ -26,7 +26,7 @@ from cellclassifier.cells import (
 )
 from cellclassifier.checks import check_counts, check_names, check_present
 from cellclassifier.errors import InputError
-from cellclassifier.h5ad_tables import add_columns, index_of, table_of
+from cellclassifier.h5ad_tables import add_columns, index_of, refuse_links, table_of
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class CellSource:
 def open_cells(path: Path | None, layer: str | None = None, report=print) -> CellSource:
     """Open a .npy or .h5ad, or what ``find_cells`` finds without a path, else the sample.
 
-    Of an .h5ad whose matrix is stored by rows (CSR or dense) only the cell names, the gene table
-    and 8 bytes per cell are read; a matrix stored by columns is read whole, which is reported. A
+    Of an .h5ad whose matrix is stored by rows (CSR or dense) only the cell names and the gene table
+    are read; a matrix stored by columns is read whole, which is reported. A
     .npy is read whole. Nothing else of obs is read, and labels are not needed.
 
     report: called with one line for whatever a person should know.
@@ -158,7 +158,10 @@ def _readable(path: Path):
 
 def _stored_matrix(stored: h5py.Group | h5py.Dataset):
     """What gives rows of a matrix on disk by slicing."""
-    return ad.io.sparse_dataset(stored) if isinstance(stored, h5py.Group) else stored
+    if isinstance(stored, h5py.Dataset):
+        return stored
+    # Its cache of row bounds takes kilobytes per cell where a file stores them one by one.
+    return ad.io.sparse_dataset(stored, should_cache_indptr=False)
 
 
 def _read_by_columns(path: Path, matrix, report) -> sp.csr_matrix:
@@ -197,4 +200,5 @@ def write_annotated(source: CellSource, columns: pd.DataFrame, target: Path) -> 
         raise ValueError("the rows of the columns are not the source's cells")
     shutil.copyfile(source.path, target)
     with h5py.File(target, "r+") as file:
+        refuse_links(file, source.path)
         add_columns(file, columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,9 +23,10 @@ from cellclassifier import annotation_files, command
 from cellclassifier.annotation import annotate
 from cellclassifier.baselines import make_baseline
 from cellclassifier.cells import CellsOptions, read_cells
+from cellclassifier.digests import sha256
 from cellclassifier.errors import InputError
 
-WRITTEN = {"annotations.csv", "probabilities.parquet", "summary.csv"}
+WRITTEN = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv"}
 RECORD = "results/run_annotate.json"
 
 
@@ -60,10 +61,6 @@ def refused(match: str, *arguments, **options) -> None:
 
 def annotations_of(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "annotations.csv", dtype={"cell": str})
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("chunk_cells", [7, 1000])
@@ -224,9 +221,14 @@ def test_the_run_record(model, tmp_path, h5ad):
         "method": "logistic_regression",
         "types": ["B", "NK", "T/x"],
         "temperature": calibration.temperature,
-        "ece_before": calibration.ece_before,
-        "ece_after": calibration.ece_after,
+        "val_ece_before": calibration.val_ece_before,
+        "val_ece_after": calibration.val_ece_after,
+        "data": {"sha256": "1"},
+        "split": 1,
+        "digest": json.loads((model / "model.json").read_text())["digest"],
     }
+    about = json.loads((tmp_path / "annotations/b/about.json").read_text())
+    assert about == record["files"]["b"] | {"model": record["model"]}
     assert record["files"] == {
         "new": {"file": str(h5ad), "cells": 50, "genes_found": 1.0},
         "b": {"file": str(npy), "cells": 20, "genes_found": 1.0},
@@ -255,8 +257,48 @@ def test_bad_options(model, tmp_path, h5ad, options, sentence):
 
 def test_write_h5ad_needs_h5ad_files(model, tmp_path, h5ad):
     npy = write_npy(tmp_path / "b.npy", new_cells(20))
-    refused(r"--write-h5ad needs .h5ad files", model, tmp_path / "out", h5ad, npy, write_h5ad=True)
+    refused(r"--write-h5ad is for .h5ad files", model, tmp_path / "out", h5ad, npy, write_h5ad=True)
     assert not (tmp_path / "out").exists()
+    refused(r"--layer is for .h5ad files", model, tmp_path / "out", h5ad, npy, layer="x")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_input_is_never_where_its_annotations_go(model, tmp_path, h5ad):
+    """A copy annotated again would be removed as an output of its own earlier run."""
+    run(model, tmp_path, h5ad, write_h5ad=True)
+    copy = tmp_path / "annotations/new/annotated.h5ad"
+    run(model, tmp_path, copy, write_h5ad=True)
+    again = tmp_path / "annotations/annotated/annotated.h5ad"
+    refused("choose another --output", model, tmp_path, again)
+    assert copy.exists() and again.exists()
+
+
+def test_a_link_to_another_file_is_not_followed(model, tmp_path, h5ad):
+    linked = tmp_path / "linked.h5ad"
+    shutil.copyfile(h5ad, linked)
+    with h5py.File(linked, "r+") as file:
+        del file["obs"]
+        file["obs"] = h5py.ExternalLink(str(h5ad), "/obs")
+    before = sha256(h5ad)
+    refused("is a link to elsewhere", model, tmp_path, linked, write_h5ad=True)
+    assert sha256(h5ad) == before
+    assert not (tmp_path / "annotations/linked/annotated.h5ad").exists()
+
+
+def test_antibodies_are_no_genes(model, tmp_path, capsys):
+    """Their counts belong to no library size, and their names are none of genes."""
+    cells = new_cells()
+    antibodies = ad.AnnData(np.full((len(cells), 3), 500.0), obs=cells.obs)
+    antibodies.var_names = ["CD3", "CD4", cells.var_names[0].swapcase()]
+    both = ad.concat([cells, antibodies], axis=1)
+    both.X = sp.csr_matrix(both.X)
+    both.var["feature_types"] = ["Gene Expression"] * cells.n_vars + ["Antibody Capture"] * 3
+    both.write_h5ad(tmp_path / "cite.h5ad")
+    run(model, tmp_path, tmp_path / "cite.h5ad")
+    expected = annotate(trained("logistic_regression"), cells).table
+    found = annotations_of(tmp_path / "annotations/cite")
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, atol=1e-6)
+    assert "3 columns are no genes" in capsys.readouterr().out
 
 
 def test_a_layer_is_annotated_where_asked_for(model, tmp_path):

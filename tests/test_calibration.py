@@ -31,7 +31,7 @@ def test_a_known_temperature_is_found(sharpening):
     labels, probabilities = sampled(sharpening)
     found = fit_calibration(labels, probabilities, TYPES)
     assert found.temperature == pytest.approx(sharpening, rel=0.08)
-    assert found.ece_after < 0.02 < found.ece_before
+    assert found.val_ece_after < 0.02 < found.val_ece_before
 
 
 @pytest.mark.parametrize("sharpening", [0.4, 2.5])
@@ -95,7 +95,7 @@ def test_too_few_cells_teach_nothing(n_cells):
     wrong = TYPES[probabilities.argmax(axis=1)] != labels
     labels, probabilities = labels[wrong][:n_cells], probabilities[wrong][:n_cells]
     found = fit_calibration(labels, probabilities, TYPES)
-    assert found.temperature == 1.0 and found.ece_before == found.ece_after > 0.3
+    assert found.temperature == 1.0 and found.val_ece_before == found.val_ece_after > 0.3
 
 
 def test_five_cells_are_enough():
@@ -110,9 +110,11 @@ def test_calibration_errors_are_those_before_and_after(sharpening, dtype):
     labels, probabilities = sampled(sharpening, n_cells=700)
     probabilities = probabilities.astype(dtype)
     found = fit_calibration(labels, probabilities, TYPES)
-    assert found.ece_before == pytest.approx(ece_by_hand(labels, probabilities, TYPES), abs=1e-6)
+    assert found.val_ece_before == pytest.approx(
+        ece_by_hand(labels, probabilities, TYPES), abs=1e-6
+    )
     after = softmax(np.log(probabilities.astype(float)) / found.temperature, axis=1)
-    assert found.ece_after == pytest.approx(ece_by_hand(labels, after, TYPES), abs=1e-6)
+    assert found.val_ece_after == pytest.approx(ece_by_hand(labels, after, TYPES), abs=1e-6)
 
 
 def test_zeros_and_ones_are_probabilities_too():
@@ -122,7 +124,7 @@ def test_zeros_and_ones_are_probabilities_too():
     found = fit_calibration(labels, np.eye(4)[codes], TYPES)
     calibrated = found.apply(np.eye(4)[codes])
     assert np.isfinite(calibrated).all()
-    assert found.ece_before == pytest.approx(0.2)
+    assert found.val_ece_before == pytest.approx(0.2)
     np.testing.assert_allclose(calibrated.max(axis=1), 0.8, atol=0.01)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,13 @@ from scipy.stats import entropy, expon
 from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits
 
-from cellclassifier.novelty import N_COMPONENTS, REFUSED_SHARE, SHRINKAGE_CELLS, Novelty
+from cellclassifier.novelty import (
+    N_COMPONENTS,
+    REFUSED_SHARE,
+    SHRINKAGE_CELLS,
+    Novelty,
+    _thresholds,
+)
 
 ARRAYS = [field.name for field in fields(Novelty)]
 
@@ -203,10 +210,23 @@ def test_threads_change_no_bit(make):
         np.testing.assert_array_equal(*(getattr(novelty, name) for novelty in found))
 
 
+def read(path: Path) -> Novelty:
+    return Novelty.load(path, fitted().projection.shape[0], n_types=3)
+
+
+@pytest.mark.parametrize("n_cells", [21, 30, 41, 61, 100, 400])
+def test_few_validation_cells_refuse_no_more_of_new_ones(n_cells):
+    """Of new cells like those of validation 5 % are refused on average, however few those were."""
+    scores = np.random.default_rng(n_cells).gamma(2, 1, (2000, n_cells + 1))
+    thresholds = [_thresholds(s[:-1], np.zeros(n_cells, dtype=int), 1)[0] for s in scores]
+    share = (scores[:, -1] > thresholds).mean()
+    assert 0.015 < share < 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(scores))
+
+
 def test_saved_and_read_it_scores_the_same_bits(tmp_path):
     novelty, cells, p = fitted(), clusters(50, seed=4)[0], some_probabilities(50, seed=4)
     novelty.save(tmp_path / "novelty.npz")
-    again = Novelty.load(tmp_path / "novelty.npz", n_types=3)
+    again = read(tmp_path / "novelty.npz")
     np.testing.assert_array_equal(
         again.score(again.place(cells), p), novelty.score(novelty.place(cells), p)
     )
@@ -223,21 +243,21 @@ def test_arrays_of_other_shapes_are_refused(tmp_path, name):
         array.astype(str),
         array.astype(int),
     ):
-        if name == "projection" and other.shape == array[:-1].shape:
-            continue  # one feature less is another model's, and what its file is sealed for
         np.savez(path, **{key: getattr(fitted(), key) for key in ARRAYS} | {name: other})
         with pytest.raises(ValueError, match=r"novelty\.npz"):
-            Novelty.load(path, n_types=3)
+            read(path)
     arrays = {key: getattr(fitted(), key) for key in ARRAYS if key != name}
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match=name):
-        Novelty.load(path, n_types=3)
+        read(path)
 
 
 def test_of_other_types_it_is_refused(tmp_path):
     fitted().save(tmp_path / "novelty.npz")
     with pytest.raises(ValueError, match="centres"):
-        Novelty.load(tmp_path / "novelty.npz", n_types=4)
+        Novelty.load(tmp_path / "novelty.npz", fitted().projection.shape[0], n_types=4)
+    with pytest.raises(ValueError, match="projection"):
+        Novelty.load(tmp_path / "novelty.npz", fitted().projection.shape[0] + 1, n_types=3)
 
 
 def test_objects_in_the_file_are_never_built(tmp_path):
@@ -249,7 +269,7 @@ def test_objects_in_the_file_are_never_built(tmp_path):
     planted = np.array([Planted()], dtype=object)
     np.savez(tmp_path / "novelty.npz", **arrays | {"excess": planted})
     with pytest.raises(ValueError, match=r"novelty\.npz"):
-        Novelty.load(tmp_path / "novelty.npz", n_types=3)
+        read(tmp_path / "novelty.npz")
     assert not (tmp_path / "planted").exists()
 
 
@@ -270,7 +290,7 @@ def test_damaged_files_are_refused_or_read(tmp_path):
     for variant in damaged:
         path.write_bytes(variant)
         try:
-            Novelty.load(path, n_types=3)
+            read(path)
         except ValueError:
             n_refused += 1
     assert n_refused > 0.5 * len(damaged)

@@ -159,7 +159,7 @@ def test_missing_fields_are_damage(folder, key, value):
     [
         {"method": "gbdt"},
         {"types": ["B", "NK", "T"]},
-        {"calibration": {"temperature": 2.0, "ece_before": 0.1, "ece_after": 0.1}},
+        {"calibration": {"temperature": 2.0, "val_ece_before": 0.1, "val_ece_after": 0.1}},
         {"data": {"sha256": "2"}},
         {"note": "one more"},
         {"versions": {}},

@@ -168,7 +168,7 @@ def test_only_one_chunk_of_a_sparse_file_is_read_at_a_time(h5ad, reads):
     for start, _ in zip(range(0, 23, 4), source.chunks(4), strict=True):
         stored = counts[start : start + 4].nnz
         assert reads.of("/X/data") == [stored] and reads.of("/X/indices") == [stored]
-        assert sum(reads.of("/X/indptr")) in ((24, 0)[start > 0], 24)
+        assert sum(reads.of("/X/indptr")) <= 2 * (4 + 1)  # bounds of these rows, not of all
         reads.clear()
 
 

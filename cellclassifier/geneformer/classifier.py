@@ -112,6 +112,14 @@ class GeneformerClassifier(CellClassifier):
             [known if known != gene else symbol.get(gene, gene) for gene, known in pairs]
         )
 
+    def n_features(self) -> int:
+        """Width of the pooled vector."""
+        return self.model_.config.hidden_size
+
+    def use_jobs(self, jobs: int) -> None:
+        """Let torch compute with so many threads."""
+        use_threads(jobs)
+
     def gene_importance(self) -> np.ndarray:
         """How often each gene was among the tokens of the training cells, (n_genes,)."""
         return self.token_counts_
