@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from cellclassifier.unpickle import load_npy
+
 matplotlib.use("Agg")
 # Tests compare digits, and a GPU's are others; set before torch looks for one.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -92,3 +94,15 @@ def reads(monkeypatch) -> Reads:
 
     monkeypatch.setattr(h5py.Dataset, "__getitem__", counting)
     return seen
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Give a function that loads the .npy file with these bytes."""
+
+    def read_bytes(content):
+        path = tmp_path / "cells.npy"
+        path.write_bytes(content)
+        return load_npy(path)
+
+    return read_bytes
