@@ -36,7 +36,7 @@ from cellclassifier.results import FinishedParts, Output, RunRecord, run_key, ve
 from cellclassifier.splits import SplitOptions, restrict, split_all
 
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
-QUICK = {"n_splits": 1, "max_tokens": 128, "max_cells": 2000}
+QUICK = {"n_splits": 1, "max_tokens": 96, "max_cells": 2000}
 QUICK_FROM_SCRATCH = QUICK | {"epochs": 8, "pretrain_epochs": 3}
 
 
@@ -48,7 +48,7 @@ class Config(GeneformerOptions, SplitOptions, CellsOptions):
     """fetch the pretrained weights and dictionaries into geneformer_files/, and stop"""
 
     quick: bool = False
-    """a first look in minutes on a CPU: one split, 128 tokens, 2,000 cells, where not asked
+    """a first look in minutes on a CPU: one split, 96 tokens, 2,000 cells, where not asked
     otherwise"""
 
     resume: bool = False
