@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
@@ -21,17 +24,13 @@ TRUSTED = (
 
 def save_parts(parts: dict[str, object], path: Path) -> None:
     """Write named fitted objects into one .skops file (a zip of JSON and arrays)."""
-    import skops.io  # imports torch where that is installed: seconds
-
-    skops.io.dump(parts, path, compression=ZIP_DEFLATED, compresslevel=1)
+    skops_io().dump(parts, path, compression=ZIP_DEFLATED, compresslevel=1)
 
 
 def load_parts(path: Path, names: tuple[str, ...]) -> dict[str, object]:
     """Read the named objects of a .skops file; InputError for anything else that it holds."""
-    import skops.io
-
     try:
-        parts = skops.io.load(path, trusted=list(TRUSTED))
+        parts = skops_io().load(path, trusted=list(TRUSTED))
         for part in (parts[name] for name in names):
             check_trees(part)
     except Exception as error:  # whatever a damaged or hostile file provokes in its reader
@@ -40,6 +39,22 @@ def load_parts(path: Path, names: tuple[str, ...]) -> dict[str, object]:
             f"the model in {path} cannot be read ({reason}): train and save it again"
         ) from error
     return parts
+
+
+def skops_io() -> ModuleType:
+    """The module skops.io, imported without torch.
+
+    It lists all of scikit-learn on import, and with it a module that imports torch where that is
+    installed: 2 seconds and 0.2 GiB for nothing.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # as if it were not installed
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        if hidden:
+            del sys.modules["torch"]
 
 
 def check_trees(estimator: object, n_features: int = 0) -> None:

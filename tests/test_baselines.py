@@ -109,6 +109,18 @@ def test_another_process_predicts_the_same_bits(models, saved, small_cells, tmp_
     np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), expected)
 
 
+def test_torch_is_for_those_who_need_it(saved, tmp_path):
+    """A baseline is read and written without torch; whoever imports torch later gets it."""
+    code = (
+        "import sys; from pathlib import Path; from cellclassifier.baselines import Baseline\n"
+        f"Baseline.load(Path({str(saved('gbdt'))!r})).save(Path({str(tmp_path / 'again')!r}))\n"
+        "assert 'torch' not in sys.modules\n"
+        "import torch; from cellclassifier.geneformer import classifier"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_description_says_what_was_saved(models, saved):
     model = models["random_forest"]
     content = json.loads((saved("random_forest", split=42) / "model.json").read_text())
