@@ -70,10 +70,9 @@ def _replace(folder: Path, new: Path) -> None:
 
 def seal(folder: Path, description: dict) -> None:
     """Write model.json with the digests of everything in the folder."""
-    files = sorted(path for path in folder.iterdir() if path.name != DESCRIPTION)
     content = {key: value for key, value in description.items() if key != "digest"}
     content |= {"format_version": content.get("format_version", FORMAT_VERSION)}
-    content |= {"files": {path.name: sha256(path) for path in files}}
+    content |= {"files": {name: sha256(folder / name) for name in sorted(_parts_in(folder))}}
     content |= {"digest": _digest(content)}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
 
@@ -149,7 +148,7 @@ def _is_share(value: object) -> bool:
 
 
 def _check_files(digests: dict[str, str], folder: Path) -> None:
-    found = {path.name for path in folder.iterdir()} - {DESCRIPTION}
+    found = _parts_in(folder)
     missing, strange = sorted(digests.keys() - found), sorted(found - digests.keys())
     if missing or strange:
         what = f"{missing[0]} is missing" if missing else f"{strange[0]} is no part of the model"
@@ -160,6 +159,12 @@ def _check_files(digests: dict[str, str], folder: Path) -> None:
                 f"{folder / name} is damaged or was changed after the model was saved "
                 f"(another SHA-256 than in {DESCRIPTION}): {AGAIN}"
             )
+
+
+def _parts_in(folder: Path) -> set[str]:
+    """Names of the files beside model.json; hidden ones are the file manager's."""
+    names = {path.name for path in folder.iterdir()} - {DESCRIPTION}
+    return {name for name in names if not name.startswith(".")}
 
 
 def _check_versions(saved: dict[str, str], folder: Path) -> None:

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,7 +194,7 @@ def test_missing_files_are_refused(folder, name):
     refuse(folder, rf"is not as it was saved: {name} is missing; {AGAIN}")
 
 
-@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "a_folder"])
+@pytest.mark.parametrize("name", ["notes.txt", "a_folder"])
 def test_extra_files_are_refused(folder, name):
     (folder / name).mkdir() if "folder" in name else (folder / name).touch()
     refuse(folder, rf"{name} is no part of the model")
@@ -324,3 +325,26 @@ def test_the_old_model_stays_until_the_new_one_is_written(folder, monkeypatch):
     found = CellClassifier.load(folder).predict_proba(new_cells())
     np.testing.assert_array_equal(found, expected)
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_ctrl_c_while_models_are_exchanged_leaves_one(folder, monkeypatch, at):
+    """Stopped before the old folder is out of the way, and before the new one is in its place."""
+    rename, calls = Path.rename, []
+
+    def interrupted(self, target):
+        calls.append(target)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained("gbdt").save(folder)
+    CellClassifier.load(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_hidden_files_of_a_file_manager_do_no_harm(folder):
+    (folder / ".DS_Store").touch()
+    CellClassifier.load(folder)
