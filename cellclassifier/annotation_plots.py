@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots import COLORS
+from cellclassifier.plots import COLORS, MARKERS
 from cellclassifier.titles import title_above
 
-MARKERS = "o^sDvPX*"  # after eight types the colours start again, with another shape
 FEWEST_CELLS = 4  # that a UMAP can be made of
 UNKNOWN_COLOR = "#C8C8C8"
 

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots import COLORS
+from cellclassifier.plots import COLORS, MARKERS
 from cellclassifier.titles import title_above
 
-MARKERS = "o^sDvPX*"  # after eight types the colours start again, with another shape
 MAX_CELLS_IN_VIOLIN = 5000  # of a type: a violin of more looks the same
 
 

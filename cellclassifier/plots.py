@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+MARKERS = "o^sDvPX*"  # after eight types the colours start again, with another shape
 PART_COLORS = {"train": "#BBBBBB", "val": "#56B4E9", "test": "#0072B2"}
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 METRIC_NAMES = {
