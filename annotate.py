@@ -28,14 +28,15 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from cellclassifier import annotation_plots, command
-from cellclassifier.alignment import match_genes, require_genes
-from cellclassifier.annotation import annotate, summarize
-from cellclassifier.annotation_files import AnnotationFiles, annotation_files
-from cellclassifier.cells import find_cells
+from cellclassifier import cli as command
+from cellclassifier.annotation.predict import annotate, summarize
+from cellclassifier.annotation.write import AnnotationFiles, annotation_files
+from cellclassifier.data.match_genes import match_genes, require_genes
+from cellclassifier.data.open import CellSource, open_cells, write_annotated
+from cellclassifier.data.read import find_cells
 from cellclassifier.errors import InputError
 from cellclassifier.interface import CellClassifier
-from cellclassifier.results import (
+from cellclassifier.output.files import (
     Output,
     RunRecord,
     atomic_path,
@@ -43,7 +44,7 @@ from cellclassifier.results import (
     write_figure,
     write_json,
 )
-from cellclassifier.sources import CellSource, open_cells, write_annotated
+from cellclassifier.plots import annotated_map as annotation_plots
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cellclassifier import binary, binary_plots, binary_tables, command, features
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
-from cellclassifier.splits import SubsetOptions, restrict, seeds_from
+from cellclassifier import cli as command
+from cellclassifier.data import features
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.models.one_vs_rest import forests as binary
+from cellclassifier.models.one_vs_rest import tables as binary_tables
+from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key
+from cellclassifier.plots import one_vs_rest as binary_plots
+from cellclassifier.protocol.splits import SubsetOptions, restrict, seeds_from
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellclassifier import command, features, plots, training_plots
-from cellclassifier.cells import CellsOptions, find_cells, read_cells
-from cellclassifier.evaluation import beside_other_methods, evaluate, summarize
-from cellclassifier.geneformer import files, ranks
-from cellclassifier.geneformer import tables as tables_of
-from cellclassifier.geneformer.options import GeneformerOptions
-from cellclassifier.results import FinishedParts, Output, RunRecord, run_key, versions_of
-from cellclassifier.splits import SplitOptions, restrict, split_all
+from cellclassifier import cli as command
+from cellclassifier.data import features
+from cellclassifier.data.read import CellsOptions, find_cells, read_cells
+from cellclassifier.models.geneformer import files
+from cellclassifier.models.geneformer import tables as tables_of
+from cellclassifier.models.geneformer.options import GeneformerOptions
+from cellclassifier.models.neural import processes as ranks
+from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key, versions_of
+from cellclassifier.plots import comparison as plots
+from cellclassifier.plots import training as training_plots
+from cellclassifier.protocol.evaluate import beside_other_methods, evaluate, summarize
+from cellclassifier.protocol.splits import SplitOptions, restrict, split_all
 
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
 QUICK = {"n_splits": 1, "max_tokens": 96, "max_cells": 2000}
@@ -125,7 +129,7 @@ def _decided(config: Config, say) -> Config:
 def _require_start(config: Config, cells) -> None:
     """Stop here where training could not start."""
     # Loads torch, which takes seconds: not for --help and --download.
-    from cellclassifier.geneformer.classifier import GeneformerClassifier
+    from cellclassifier.models.geneformer.classifier import GeneformerClassifier
 
     GeneformerClassifier(config).require_start(cells)
 
@@ -138,7 +142,7 @@ def _files(config: Config, split: int) -> list[str]:
 
 def _run_split(config, cells, part_of_cell, checkpoints, output, log, facts) -> dict:
     """Fit, score and keep one split."""
-    from cellclassifier.geneformer.classifier import GeneformerClassifier, use_threads
+    from cellclassifier.models.geneformer.classifier import GeneformerClassifier, use_threads
 
     use_threads(config.jobs)
     split = int(part_of_cell.name)

@@ -23,11 +23,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellclassifier import command, features, interview_plots, labelling, summary
-from cellclassifier.cells import CellsOptions
+from cellclassifier import cli as command
+from cellclassifier.data import features
+from cellclassifier.data.read import CellsOptions
 from cellclassifier.errors import InputError
-from cellclassifier.results import Output, RunRecord
-from cellclassifier.splits import seeds_from
+from cellclassifier.interview import inspect as summary
+from cellclassifier.interview import label_origin as labelling
+from cellclassifier.output.files import Output, RunRecord
+from cellclassifier.plots import interview as interview_plots
+from cellclassifier.protocol.splits import seeds_from
 
 COLUMNS = ["quantity", "value"]
 FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from

@@ -25,19 +25,21 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from cellclassifier import command, features, plots
-from cellclassifier.baselines import make_baseline, require_known
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.evaluation import (
+from cellclassifier import cli as command
+from cellclassifier.data import features
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.models.baselines.classifier import make_baseline, require_known
+from cellclassifier.models.baselines.recipes import METHODS
+from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key
+from cellclassifier.plots import comparison as plots
+from cellclassifier.protocol.evaluate import (
     beside_other_methods,
     evaluate,
     pooled_reliability,
     summarize,
 )
-from cellclassifier.metrics import METRICS
-from cellclassifier.recipes import METHODS
-from cellclassifier.results import FinishedParts, Output, RunRecord, run_key
-from cellclassifier.splits import SplitOptions, restrict, split_all
+from cellclassifier.protocol.metrics import METRICS
+from cellclassifier.protocol.splits import SplitOptions, restrict, split_all
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ import tyro
 
 from benchmarks.common import print_table, shared_data
 from benchmarks.unknown import trained
-from cellclassifier import genes
-from cellclassifier.alignment import GeneMatch, match_genes
-from cellclassifier.annotation import annotate
-from cellclassifier.cells import CellsOptions, read_cells
+from cellclassifier.annotation.predict import annotate
+from cellclassifier.data import gene_symbols as genes
+from cellclassifier.data.match_genes import GeneMatch, match_genes
+from cellclassifier.data.open import open_cells
+from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.interface import CellClassifier
-from cellclassifier.sources import open_cells
 
 UNKNOWN = "(unknown)"
 

@@ -29,9 +29,9 @@ from benchmarks.common import (
     run_measured,
     script,
 )
-from cellclassifier.recipes import METHODS
-from cellclassifier.results import atomic_path
-from cellclassifier.sources import CellSource, open_cells
+from cellclassifier.data.open import CellSource, open_cells
+from cellclassifier.models.baselines.recipes import METHODS
+from cellclassifier.output.files import atomic_path
 
 CHUNK_VALUES = 2**18  # of an .h5ad: about what anndata's own files have
 MODELS = OUTPUT / "full_size_all" / "models"

@@ -20,8 +20,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from cellclassifier.binary import SCHEMES, draw_balanced
-from cellclassifier.unpickle import load_npy
+from cellclassifier.data.safe_pickle.load import load_npy
+from cellclassifier.models.one_vs_rest.forests import SCHEMES, draw_balanced
 
 N_TREES = 10
 

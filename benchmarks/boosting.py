@@ -15,11 +15,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.common import full_size_cells, print_table
-from cellclassifier.boosting import BoostedTrees
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.command import available_cores
-from cellclassifier.features import CountFeatures
-from cellclassifier.splits import split_cells
+from cellclassifier.cli import available_cores
+from cellclassifier.data.features import CountFeatures
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.models.baselines.boosting import BoostedTrees
+from cellclassifier.protocol.splits import split_cells
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import pandas as pd
 import tyro
 
 from benchmarks.common import OUTPUT, print_table, run_measured, script, shared_data
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.geneformer.tokenizer import flat_tokens, tokenize
-from cellclassifier.geneformer.vocabulary import learn_vocabulary
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.models.geneformer.tokenizer import flat_tokens, tokenize
+from cellclassifier.models.geneformer.vocabulary import learn_vocabulary
 
 FROM_SCRATCH, PRETRAINED_HERE = "from scratch", "from scratch, masked genes first"
 

@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from cellclassifier.geneformer import model as networks
-from cellclassifier.geneformer.batches import (
+from cellclassifier.models.geneformer import model as networks
+from cellclassifier.models.geneformer.batches import (
     BudgetBatches,
     TokenCells,
     padding_share,

@@ -14,10 +14,10 @@ import pandas as pd
 import tyro
 
 from benchmarks.common import full_size_cells, print_table, run_measured, script
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.geneformer.tokenizer import MAX_TOKENS, tokenize
-from cellclassifier.geneformer.vocabulary import FIRST_GENE, TARGET_SUM, Vocabulary
-from cellclassifier.results import peak_memory_gib, reset_peak_memory
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.models.geneformer.tokenizer import MAX_TOKENS, tokenize
+from cellclassifier.models.geneformer.vocabulary import FIRST_GENE, TARGET_SUM, Vocabulary
+from cellclassifier.output.files import peak_memory_gib, reset_peak_memory
 
 
 @dataclass(frozen=True)

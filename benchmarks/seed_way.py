@@ -17,8 +17,8 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.splits import split_cells
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.protocol.splits import split_cells
 
 
 @dataclass(frozen=True)

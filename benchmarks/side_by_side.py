@@ -22,8 +22,8 @@ from benchmarks.common import (
     script,
     shared_data,
 )
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.splits import SplitOptions, split_all
+from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.protocol.splits import SplitOptions, split_all
 
 METHODS = ("random_forest", "gbdt")
 CELLTYPIST = ROOT / ".venv-celltypist"

@@ -39,9 +39,9 @@ from benchmarks.population import (
     draw_cells,
     make_population,
 )
-from cellclassifier import command
+from cellclassifier import cli as command
 from cellclassifier.errors import InputError
-from cellclassifier.results import atomic_path
+from cellclassifier.output.files import atomic_path
 
 CELLS_PER_TYPE = (20306, 16361, 8521, 6116, 5579, 3031, 1946, 1945, 1857, 189, 92)  # real file
 MIN_CELLS_PER_TYPE = 8

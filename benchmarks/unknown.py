@@ -24,13 +24,14 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from benchmarks.common import print_table, shared_data
-from cellclassifier import command, novelty_plots
-from cellclassifier.baselines import make_baseline
-from cellclassifier.cells import CellsOptions, read_cells
-from cellclassifier.evaluation import train
+from cellclassifier import cli as command
+from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.interface import CellClassifier
-from cellclassifier.results import Output
-from cellclassifier.splits import PARTS, split_cells, types_with_at_least
+from cellclassifier.models.baselines.classifier import make_baseline
+from cellclassifier.output.files import Output
+from cellclassifier.plots import novelty as novelty_plots
+from cellclassifier.protocol.evaluate import train
+from cellclassifier.protocol.splits import PARTS, split_cells, types_with_at_least
 
 MIN_CELLS = 3  # of a type, to be in all three parts
 KEPT = np.round(np.arange(0.5, 1.001, 0.01), 2)  # shares of the rejection curve

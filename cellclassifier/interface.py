@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cellclassifier import saved
-from cellclassifier.calibration import Calibration, fit_calibration
+from cellclassifier import model_folder as saved
 from cellclassifier.errors import InputError
-from cellclassifier.novelty import NOVELTY_FILE, Novelty
+from cellclassifier.trust.calibration import Calibration, fit_calibration
+from cellclassifier.trust.novelty import NOVELTY_FILE, Novelty
 
 
 @dataclass(frozen=True)

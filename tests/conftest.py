@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from cellclassifier.unpickle import load_npy
+from cellclassifier.data.safe_pickle.load import load_npy
 
 matplotlib.use("Agg")
 # Tests compare digits, and a GPU's are others; set before torch looks for one.

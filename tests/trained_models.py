@@ -10,9 +10,9 @@ import anndata as ad
 import numpy as np
 from conftest import make_cells
 
-from cellclassifier.baselines import METHODS, make_baseline
-from cellclassifier.evaluation import Evaluation, evaluate
 from cellclassifier.interface import CellClassifier
+from cellclassifier.models.baselines.classifier import METHODS, make_baseline
+from cellclassifier.protocol.evaluate import Evaluation, evaluate
 
 EVERY_METHOD = (*METHODS, "geneformer")
 TYPES = ("B", "NK", "T/x")
@@ -42,8 +42,8 @@ def new_model(method: str, **options) -> CellClassifier:
     """A small model that is not fitted yet."""
     if method != "geneformer":
         return make_baseline(method, **{"quick": True, "n_genes": N_GENES, "seed": 1, **options})
-    from cellclassifier.geneformer.classifier import GeneformerClassifier
-    from cellclassifier.geneformer.options import GeneformerOptions
+    from cellclassifier.models.geneformer.classifier import GeneformerClassifier
+    from cellclassifier.models.geneformer.options import GeneformerOptions
 
     sizes = {"layers": 2, "width": 32, "epochs": 1, "batch_size": 12, "learning_rate": 5e-3}
     options = GeneformerOptions(from_scratch=True, device="cpu", **sizes)

@@ -1,0 +1,1 @@
+"""A trained model and new cells: matched genes, predictions, files."""

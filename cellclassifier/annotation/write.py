@@ -1,0 +1,79 @@
+"""Where annotations go, a chunk at a time; all files appear together, or none does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cellclassifier.annotation.predict import Annotations
+from cellclassifier.output.files import atomic_path
+
+MAX_CELLS_SHOWN = 20_000  # in a UMAP: more of them take minutes and look the same
+KEPT = ["predicted", "probability", "known"]
+
+
+class AnnotationFiles:
+    """annotations.csv and probabilities.parquet of one file of cells, being written.
+
+    Beside what is on the disk it keeps a few bytes per cell (``kept``), and the place among known
+    types of at most ``MAX_CELLS_SHOWN`` cells, drawn with a seed (``space``).
+    """
+
+    def __init__(self, csv: Path, parquet: Path, types: np.ndarray, n_cells: int, seed: int):
+        self._csv, self._types = csv, types
+        columns = [("cell", pa.string()), *((name, pa.float32()) for name in types.tolist())]
+        self._schema = pa.schema(columns)
+        self._parquet = pq.ParquetWriter(parquet, self._schema)
+        rng = np.random.default_rng(seed)
+        self.shown = np.sort(rng.permutation(n_cells)[:MAX_CELLS_SHOWN])
+        self._kept: list[pd.DataFrame] = []
+        self._space: list[np.ndarray] = []
+        self.n_written = 0
+
+    def add(self, annotations: Annotations) -> None:
+        """Write the next cells."""
+        table, start = annotations.table, self.n_written
+        layout = {"index": False, "float_format": "%.6f", "lineterminator": "\n"}
+        table.to_csv(self._csv, mode="a", header=start == 0, **layout)
+        columns = [pa.array(table["cell"], pa.string())]
+        columns += [pa.array(column) for column in annotations.probabilities.T.copy()]
+        self._parquet.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._kept.append(table[KEPT].astype({"predicted": pd.CategoricalDtype(self._types)}))
+        self.n_written += len(table)
+        shown = self.shown[(self.shown >= start) & (self.shown < self.n_written)]
+        self._space.append(annotations.space[shown - start])
+
+    def close(self) -> None:
+        """Finish the files."""
+        self._parquet.close()
+
+    @property
+    def kept(self) -> pd.DataFrame:
+        """predicted, probability and known of every cell, (n_cells rows)."""
+        return pd.concat(self._kept, ignore_index=True)
+
+    @property
+    def space(self) -> np.ndarray:
+        """Of the cells ``shown``, (n_shown, n_components)."""
+        return np.concatenate(self._space)
+
+
+@contextmanager
+def annotation_files(
+    folder: Path, types: np.ndarray, n_cells: int, seed: int
+) -> Iterator[AnnotationFiles]:
+    """Files under temporary names, moved into ``folder`` if the block ends well."""
+    with ExitStack() as stack:
+        paths = [
+            stack.enter_context(atomic_path(folder / name))
+            for name in ("annotations.csv", "probabilities.parquet")
+        ]
+        files = AnnotationFiles(*paths, types, n_cells, seed)
+        stack.callback(files.close)  # before the files are moved
+        yield files

@@ -1,0 +1,1 @@
+"""A file of cells becomes a validated AnnData of raw counts."""

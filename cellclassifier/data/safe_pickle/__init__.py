@@ -1,0 +1,1 @@
+"""Pickled files read as data only, never as code."""

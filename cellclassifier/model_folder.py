@@ -1,0 +1,186 @@
+"""A saved model's folder: written whole, and read only if it is whole and fits this program.
+
+    model.json    format version, class, method, types, genes, library versions, provenance, and
+                  the SHA-256 of every other file and of itself
+    ...           what the model's class wrote, none of it a pickle
+
+The digests find damage and edits. They are no signature: whoever can write the folder can renew
+them, so every file in it is still read as data from a stranger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from cellclassifier.data.digests import sha256
+from cellclassifier.errors import InputError
+
+FORMAT_VERSION = 3  # a newer one is refused
+DESCRIPTION = "model.json"
+TEXTS, LISTS, TABLES = (
+    ("method", "class", "digest"),
+    ("types", "genes", "symbols", "importance"),
+    ("versions", "files", "calibration"),
+)
+# Whose saved state is for one minor version only, as is that of whatever is at version 0; the
+# others promise it for a major one.
+BY_MINOR_VERSION = ("scikit-learn",)
+AGAIN = "train and save the model again"
+
+
+def write(folder: Path, description: dict, write_parts: Callable[[Path], dict]) -> None:
+    """Write a model's folder, which replaces the one there once all of it is on the disk.
+
+    description: JSON values for model.json; write_parts: writes the other files into the folder
+    it is given, and returns what model.json must hold beside ``description``.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        seal(temporary, description | write_parts(temporary))
+        temporary.chmod(0o755)  # mkdtemp makes it private
+        _replace(folder, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Move ``new`` to ``folder``; whatever stops this, one of the two is there in the end."""
+    old = new.with_name(f"{new.name}-old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def seal(folder: Path, description: dict) -> None:
+    """Write model.json with the digests of everything in the folder."""
+    content = {key: value for key, value in description.items() if key != "digest"}
+    content |= {"format_version": content.get("format_version", FORMAT_VERSION)}
+    content |= {"files": {name: sha256(folder / name) for name in sorted(_parts_in(folder))}}
+    content |= {"digest": _digest(content)}
+    (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_description(folder: Path) -> dict:
+    """The content of a folder's model.json, after every check that needs no model.
+
+    Raises InputError where the folder is none, from a newer format, damaged, changed since it was
+    saved, or made with library versions that cannot be read with those installed.
+    """
+    folder = Path(folder)
+    path = folder / DESCRIPTION
+    try:
+        description = json.loads(path.read_text())
+        version = description["format_version"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{folder} holds no model.json: expected a folder made by save") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error!r}): {AGAIN}") from None
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{path} has format version {version}, this program reads {FORMAT_VERSION}: "
+            "use the version of cellclassifier that saved it, or train again"
+        )
+    _check_content(description, path)
+    _check_files(description["files"], folder)
+    _check_versions(description["versions"], folder)
+    return description
+
+
+def class_of(description: dict, folder: Path) -> type:
+    """The class that a model.json names, from a module of this package.
+
+    Importing a module of our own is all that a stranger's folder can cause here.
+    """
+    module, _, name = description["class"].rpartition(".")
+    try:
+        if not re.fullmatch(r"cellclassifier(\.[a-z_]\w*)+", module):
+            raise ImportError
+        kind = getattr(importlib.import_module(module), name)
+        if not isinstance(kind, type):
+            raise ImportError
+        return kind
+    except (ImportError, AttributeError):
+        raise InputError(
+            f"{folder} holds a {description['class']!r}, which this version of cellclassifier "
+            "does not know: use the version that saved it"
+        ) from None
+
+
+def _check_content(description: dict, path: Path) -> None:
+    kinds = dict.fromkeys(TEXTS, str) | dict.fromkeys(LISTS, list) | dict.fromkeys(TABLES, dict)
+    for key, kind in kinds.items():
+        if not isinstance(description.get(key), kind):
+            raise InputError(f"{path} is damaged (no {key!r}): {AGAIN}")
+    if _digest(description) != description["digest"]:
+        raise InputError(f"{path} was changed after the model was saved: {AGAIN}")
+    n_genes = len(description["genes"])
+    if any(len(description[key]) != n_genes for key in ("symbols", "importance")):
+        raise InputError(f"{path} is damaged (genes, symbols and importance disagree): {AGAIN}")
+    for key in LISTS:
+        is_one = _is_share if key == "importance" else _is_text
+        if not all(map(is_one, description[key])):
+            raise InputError(f"{path} is damaged ({key!r} holds other values): {AGAIN}")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_share(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def _check_files(digests: dict[str, str], folder: Path) -> None:
+    found = _parts_in(folder)
+    missing, strange = sorted(digests.keys() - found), sorted(found - digests.keys())
+    if missing or strange:
+        what = f"{missing[0]} is missing" if missing else f"{strange[0]} is no part of the model"
+        raise InputError(f"{folder} is not as it was saved: {what}; {AGAIN}")
+    for name, digest in digests.items():
+        if sha256(folder / name) != digest:
+            raise InputError(
+                f"{folder / name} is damaged or was changed after the model was saved "
+                f"(another SHA-256 than in {DESCRIPTION}): {AGAIN}"
+            )
+
+
+def _parts_in(folder: Path) -> set[str]:
+    """Names of the files beside model.json; hidden ones are the file manager's."""
+    names = {path.name for path in folder.iterdir()} - {DESCRIPTION}
+    return {name for name in names if not name.startswith(".")}
+
+
+def _check_versions(saved: dict[str, str], folder: Path) -> None:
+    for name, version in saved.items():
+        try:
+            installed = importlib.metadata.version(name)
+        except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
+            installed = "none"
+        n_parts = 2 if name in BY_MINOR_VERSION or installed.startswith("0.") else 1
+        if installed.split(".")[:n_parts] != str(version).split(".")[:n_parts]:
+            raise InputError(
+                f"{folder} was saved with {name} {version}, installed is {installed}, which may "
+                f"read it otherwise: pip install {name}=={version}, or train again"
+            )
+
+
+def _digest(description: dict) -> str:
+    content = {key: value for key, value in description.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

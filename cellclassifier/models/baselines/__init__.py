@@ -1,0 +1,1 @@
+"""Forests, boosting and linear models."""

@@ -1,0 +1,193 @@
+"""Geneformer V1's dictionaries and model folder: where they are, whether they fit, downloads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellclassifier.data.digests import sha256
+from cellclassifier.data.safe_pickle.load import load_pickle
+from cellclassifier.errors import InputError
+
+FOLDER = Path("geneformer_files")
+REPOSITORY = "ctheodoris/Geneformer"
+REVISION = "04c2b2e84da7c0f385c3f9ad8f3ec24bab6650e5"
+GET = "python finetune_geneformer.py --download"  # the one command that every message names
+# Today's name of the model's folder first; the other is what it was called until 2025.
+MODEL_FOLDERS = ("Geneformer-V1-10M", "gf-6L-30M-i2048")
+SPECIAL_TOKENS = {"<pad>": 0, "<mask>": 1}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file of the published model: its path there and here, and its SHA-256."""
+
+    remote: str
+    local: str
+    sha256: str
+
+
+_DICTIONARIES = {
+    "token_dictionary": "ab9dc40973fa5224d77b793e2fd114cacf3d08423ed9c4c49caf0ba9c7f218f1",
+    "gene_median_dictionary": "b3b589bb5ec75040d05fc44dd6bf0184cf87f3c362cf158d196a6ed3b7fe5f39",
+    "gene_name_id_dict": "55e67962e79c0039a6c32d43c5c99f38e51964bbcfa32f736150ee1e285c438c",
+}
+_MODEL = {
+    "config.json": "9cf69ca3bdb0215c4188b54c451b6f02adfe68b8f66011a57d0f32845133fd4b",
+    "model.safetensors": "a5e33a757431643b3697de7ef6127950cdc49e06e58d4266b3a3ab191b683f14",
+}
+ASSETS = tuple(
+    Asset(f"geneformer/gene_dictionaries_30m/{name}_gc30M.pkl", f"{name}_gc30M.pkl", digest)
+    for name, digest in _DICTIONARIES.items()
+) + tuple(
+    Asset(f"{MODEL_FOLDERS[0]}/{name}", f"{MODEL_FOLDERS[0]}/{name}", digest)
+    for name, digest in _MODEL.items()
+)
+
+
+def download(
+    folder: Path = FOLDER,
+    assets: tuple[Asset, ...] = ASSETS,
+    endpoint: str | None = None,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Fetch what is missing in ``folder`` from Hugging Face at the pinned revision, and check it.
+
+    Files that are there with the right SHA-256 are not fetched again, so that a download that
+    stopped goes on with the next file; a connection that breaks inside a file is taken up where
+    it broke (by huggingface_hub, which also draws the progress bars).
+
+    endpoint: another server than huggingface.co (also by the environment's HF_ENDPOINT).
+    Raises InputError when the server does not answer or a file has another SHA-256.
+    """
+    folder = Path(folder)
+    missing = [asset for asset in assets if not _is_whole(folder / asset.local, asset.sha256)]
+    if not missing:
+        report(f"{folder} has all {len(assets)} files already, SHA-256 as published.")
+        return
+    staging = folder / ".download"
+    for asset in missing:
+        path = _fetch(asset, staging, endpoint)
+        found = sha256(path)
+        if found != asset.sha256:
+            shutil.rmtree(staging)
+            raise InputError(
+                f"{asset.remote} came with SHA-256 {found}, expected {asset.sha256}: nothing was "
+                f"kept of it; try again with {GET}"
+            )
+        (folder / asset.local).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, folder / asset.local)
+    shutil.rmtree(staging)
+    report(f"Downloaded {len(missing)} files into {folder}, SHA-256 as published.")
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256(path) == digest
+
+
+def _fetch(asset: Asset, staging: Path, endpoint: str | None) -> Path:
+    import huggingface_hub  # only a download needs it
+
+    try:
+        return Path(
+            huggingface_hub.hf_hub_download(
+                REPOSITORY, asset.remote, revision=REVISION, local_dir=staging, endpoint=endpoint
+            )
+        )
+    except Exception as error:  # of many kinds: no network, offline mode, no such file, full disk
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(
+            f"{asset.remote} of {REPOSITORY} could not be downloaded ({reason}); finished files "
+            f"are kept: go on with {GET}, or copy the files as geneformer_files/README.md says"
+        ) from error
+
+
+def find_dictionary(name: str, folder: Path = FOLDER) -> Path:
+    """Path of a dictionary by its bare name, with or without the suffix ``_gc30M``.
+
+    Raises InputError with the command that gets it when there is none.
+    """
+    for path in (Path(folder) / f"{name}_gc30M.pkl", Path(folder) / f"{name}.pkl"):
+        if path.is_file():
+            return path
+    raise InputError(f"{folder} has no {name}_gc30M.pkl (nor {name}.pkl): get it with {GET}")
+
+
+def read_dictionary(name: str, folder: Path = FOLDER) -> dict:
+    """A dictionary's content, text -> number or text, unpickled as data only."""
+    path = find_dictionary(name, folder)
+    content = load_pickle(path)
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise InputError(f"{path} is not a dictionary of genes: get it again with {GET}")
+    return content
+
+
+def find_model(folder: Path = FOLDER) -> Path | None:
+    """The folder of the pretrained model under either name, or None."""
+    candidates = (Path(folder) / name for name in MODEL_FOLDERS)
+    return next((path for path in candidates if (path / "config.json").is_file()), None)
+
+
+def read_model_config(model: Path) -> dict:
+    """The config.json of a model folder whose weights are there, as safetensors, and fit it.
+
+    Raises InputError for a folder that is missing, incomplete, or holds pickled weights only.
+    """
+    model = Path(model)
+    if not (model / "config.json").is_file():
+        raise InputError(
+            f"{model} holds no config.json: expected a model folder; get it with {GET}"
+        )
+    try:
+        config = json.loads((model / "config.json").read_text())
+        n_tokens, width = config["vocab_size"], config["hidden_size"]
+        config["max_position_embeddings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{model / 'config.json'} is damaged ({error!r})") from error
+    shape = _embedding_shape(model)
+    if shape != [n_tokens, width]:
+        raise InputError(
+            f"{model}: its weights are for {shape[0]:,} tokens of width {shape[1]}, its "
+            f"config.json says {n_tokens:,} of {width}: get both again with {GET}"
+        )
+    return config
+
+
+def check_fit(n_vocabulary: int, model: Path) -> None:
+    """Refuse a dictionary and a model of different versions before any training.
+
+    n_vocabulary: entries of the token dictionary, special tokens included.
+    """
+    n_model = read_model_config(model)["vocab_size"]
+    if n_vocabulary != n_model:
+        raise InputError(
+            f"the token dictionary has {n_vocabulary:,} entries, but {model} was trained with "
+            f"{n_model:,}: they are of different versions of Geneformer (V1 has 25,426, V2 "
+            f"20,275); get the pair that belongs together with {GET}"
+        )
+
+
+def _embedding_shape(model: Path) -> list[int]:
+    """Shape of the token embedding, read from the header of model.safetensors alone."""
+    path = model / "model.safetensors"
+    if not path.is_file():
+        pickled = " (pytorch_model.bin is a pickle and is not read)"
+        also = pickled if (model / "pytorch_model.bin").exists() else ""
+        raise InputError(f"{model} has no model.safetensors{also}: get it with {GET}")
+    try:
+        with open(path, "rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, 10**7)))
+        (shape,) = [
+            header[name]["shape"]
+            for name in header
+            if name.endswith("embeddings.word_embeddings.weight")
+        ]
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged or no BERT model: get it again with {GET}") from error
+    return shape

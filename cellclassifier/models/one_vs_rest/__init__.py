@@ -1,0 +1,1 @@
+"""One model per label: of this type or not."""

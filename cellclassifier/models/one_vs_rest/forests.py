@@ -1,0 +1,231 @@
+"""Is a cell of one type or not: drawing negatives, one forest, its scores and its genes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from joblib.parallel import get_active_backend
+from sklearn import metrics as sk
+from sklearn.ensemble import RandomForestClassifier
+
+from cellclassifier.data.features import CountFeatures
+from cellclassifier.errors import InputError
+from cellclassifier.models.one_vs_rest.permutation import permutation_importance
+from cellclassifier.protocol.splits import split_cells, types_with_at_least
+
+SCHEMES = ("even", "random")
+MIN_CELLS = 10  # of a type: fewer give no score worth reading
+PRECISION = 0.9  # at which the recall is reported
+PERMUTATION_CELLS = 2000  # held-out cells of the balanced draw that are used for it at most
+CELLS_PER_TREE = 10_000  # that a bootstrap sample holds at most: growth slows beyond, scores do not
+CHUNK_CELLS = 4096  # scored together, so that the dense copy stays small
+SCORES = ("accuracy", "f1", "auroc", "auprc", "natural_auprc", "natural_recall")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One forest: which type, which way to draw negatives, which repeat."""
+
+    cell_type: str
+    scheme: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A name that no other fit has."""
+        return f"{self.cell_type}-{self.scheme}-repeat{self.seed}"
+
+    def rng(self) -> np.random.Generator:
+        """Its own random numbers, whichever other fits there are and in whatever order."""
+        return np.random.default_rng([zlib.crc32(self.name.encode()), self.seed])
+
+
+@dataclass(frozen=True)
+class ForestOptions:
+    """What the forests are like."""
+
+    n_trees: int = 100
+    """trees per forest"""
+
+    n_genes: int = 1000
+    """genes each forest may look at: those of highest ANOVA F in its own training cells"""
+
+
+def plan(labels: np.ndarray, seeds) -> list[Fit]:
+    """Every fit that the labels allow; types with fewer than ``MIN_CELLS`` cells have none.
+
+    Raises InputError when no type has enough.
+    """
+    size = pd.Series(labels).value_counts()
+    kept = sorted(size.index[size >= MIN_CELLS])
+    if not kept:
+        raise InputError(
+            f"no type has {MIN_CELLS} cells: the largest, {size.index[0]}, {size.iloc[0]}"
+        )
+    fits = [Fit(name, scheme, seed) for name in kept for scheme in SCHEMES for seed in seeds]
+    # The largest first, so that no core is left with a long fit at the end.
+    return sorted(
+        fits, key=lambda fit: -min(size[fit.cell_type], len(labels) - size[fit.cell_type])
+    )
+
+
+def parts_of(cells: ad.AnnData, seeds) -> pd.DataFrame:
+    """Part of every cell (rows) in every repeat (columns), as all scripts split them.
+
+    Types of one or two cells, which cannot be in all three parts, are in train as negatives.
+    """
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    enough = types_with_at_least(labels, 3)
+    groups = cells.obs["group"].to_numpy().astype(str)[enough] if "group" in cells.obs else None
+    parts = pd.DataFrame("train", index=cells.obs_names, columns=list(seeds))
+    for seed in seeds:
+        parts.loc[enough, seed] = split_cells(labels[enough], seed, groups)
+    return parts
+
+
+def even_quotas(available: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """How many negatives every other type gives: as equal as possible, none more than it has.
+
+    available: (n_types,) cells; n: negatives in all, at most their sum. A remainder smaller than
+    the number of types with a surplus goes to randomly chosen ones of them, one each.
+    """
+    levels = np.arange(available.max() + 1)
+    totals = np.minimum(available[:, None], levels).sum(axis=0)  # given if each gives its level
+    level = np.searchsorted(totals, n, side="right") - 1
+    quotas = np.minimum(available, level)
+    surplus = rng.permutation(np.flatnonzero(available > level))
+    quotas[surplus[: n - quotas.sum()]] += 1
+    return quotas
+
+
+def draw_balanced(
+    labels: np.ndarray, cell_type: str, scheme: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Sorted indices of as many cells of the type as of others, drawn without replacement.
+
+    All positives are taken; where there are fewer negatives in all, as many positives are drawn.
+    """
+    positives, others = np.flatnonzero(labels == cell_type), np.flatnonzero(labels != cell_type)
+    n = min(len(positives), len(others))
+    if scheme == "random":
+        negatives = [rng.choice(others, n, replace=False)]
+    else:
+        types, available = np.unique(labels[others], return_counts=True)
+        quotas = even_quotas(available, n, rng)
+        negatives = [
+            rng.choice(np.flatnonzero(labels == name), quota, replace=False)
+            for name, quota in zip(types, quotas, strict=True)
+        ]
+    return np.sort(np.concatenate([rng.choice(positives, n, replace=False), *negatives]))
+
+
+def fit_all(
+    fits: list[Fit], cells: ad.AnnData, parts: pd.DataFrame, options: ForestOptions, jobs: int
+) -> Iterator[tuple[Fit, dict[str, pd.DataFrame]]]:
+    """Run the fits side by side; yields (fit, tables of ``run_fit``) as they finish.
+
+    Threads that share the one matrix, since growing trees releases Python's lock. Any
+    ``joblib.parallel_config`` around the call is respected, its n_jobs included. The results are
+    the same to the last digit for any number of jobs and any backend.
+    """
+    jobs = get_active_backend()[1] or jobs
+    slim = ad.AnnData(cells.X, var=cells.var[[]])  # what a Dask or loky worker is sent
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    held_out = {seed: (parts[seed] != "train").to_numpy() for seed in parts}
+    tasks = (delayed(_named)(fit, slim, labels, held_out[fit.seed], options) for fit in fits)
+    yield from Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks)
+
+
+def _named(fit: Fit, *arguments) -> tuple[Fit, dict[str, pd.DataFrame]]:
+    with parallel_config(backend="sequential"):  # a forest in a Dask worker would call for workers
+        return fit, run_fit(fit, *arguments)
+
+
+def run_fit(
+    fit: Fit, cells: ad.AnnData, labels: np.ndarray, held_out: np.ndarray, options: ForestOptions
+) -> dict[str, pd.DataFrame]:
+    """Draw, select genes, grow the forest, score it on cells that no training draw could contain.
+
+    cells: raw counts; labels: (n_cells,); held_out: (n_cells,) bool, cells kept from training.
+
+    Returns "scores" (one row: ``SCORES``, n_cells, n_positives, prevalence), "genes" (gene_id, mdi,
+    permutation of the selected genes) and "held_out" (probability of every held-out cell).
+    """
+    rng = fit.rng()
+    is_type = labels == fit.cell_type
+    trainable, testable = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    train = trainable[draw_balanced(labels[trainable], fit.cell_type, fit.scheme, rng)]
+    features = CountFeatures(options.n_genes, scale=False)
+    selected = features.fit_transform(_rows(cells, train), is_type[train])
+    forest = _grown(selected.toarray(), is_type[train], options.n_trees, rng)
+    balanced = draw_balanced(labels[testable], fit.cell_type, fit.scheme, rng)  # within testable
+    probability = _probability(forest, features, cells, testable)
+    scores = score(is_type[testable], probability, balanced)
+    scores["n_cells"] = len(train) + len(balanced)
+    scores["n_positives"] = scores["n_cells"] // 2
+    scores["prevalence"] = is_type[testable].mean()
+    shuffled = testable[_at_most(balanced, PERMUTATION_CELLS, rng)]
+    values = features.transform(_rows(cells, shuffled)).toarray()
+    genes = {
+        "gene_id": features.genes_,
+        "mdi": forest.feature_importances_,
+        "permutation": permutation_importance(forest, values, is_type[shuffled], rng),
+    }
+    return {
+        "scores": pd.DataFrame([scores]),
+        "genes": pd.DataFrame(genes),
+        "held_out": pd.DataFrame({"probability": probability}),
+    }
+
+
+def _grown(values: np.ndarray, label: np.ndarray, n_trees: int, rng) -> RandomForestClassifier:
+    return RandomForestClassifier(
+        n_trees,
+        min_samples_leaf=3,
+        max_samples=min(len(label), CELLS_PER_TREE),
+        random_state=int(rng.integers(2**31)),
+        n_jobs=1,
+    ).fit(values, label)
+
+
+def score(is_type: np.ndarray, probability: np.ndarray, balanced: np.ndarray) -> dict[str, float]:
+    """Scores on the balanced draw of held-out cells, and on all of them.
+
+    is_type and probability: (n_held_out,); balanced: indices of the draw. The natural figures are
+    those of the type's own share among all held-out cells: average precision, and the largest
+    recall at which the precision is at least ``PRECISION`` (0 where it never is).
+    """
+    label, p = is_type[balanced], probability[balanced]
+    precision, recall, _ = sk.precision_recall_curve(is_type, probability)
+    return {
+        "accuracy": sk.accuracy_score(label, p > 0.5),
+        "f1": sk.f1_score(label, p > 0.5, zero_division=0),
+        "auroc": sk.roc_auc_score(label, p),
+        "auprc": sk.average_precision_score(label, p),
+        "natural_auprc": sk.average_precision_score(is_type, probability),
+        "natural_recall": recall[precision >= PRECISION].max(),
+    }
+
+
+def _probability(forest, features: CountFeatures, cells, rows: np.ndarray) -> np.ndarray:
+    chunks = np.array_split(rows, max(1, len(rows) // CHUNK_CELLS))
+    return np.concatenate(
+        [
+            forest.predict_proba(features.transform(_rows(cells, chunk)).toarray())[:, 1]
+            for chunk in chunks
+        ]
+    )
+
+
+def _rows(cells: ad.AnnData, rows: np.ndarray) -> ad.AnnData:
+    return ad.AnnData(cells.X[rows], var=cells.var)
+
+
+def _at_most(indices: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    return indices if len(indices) <= n else np.sort(rng.choice(indices, n, replace=False))

@@ -1,0 +1,149 @@
+"""The tables of the one-type-or-not forests: scores, importances, expression in and out."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from cellclassifier.data.features import log_normalize, total_counts
+from cellclassifier.models.one_vs_rest.forests import MIN_CELLS, SCHEMES, SCORES, Fit
+
+COLUMN_NAMES = {
+    "accuracy": "Accuracy",
+    "f1": "F1 Score",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "natural_auprc": "Natural AUPRC",
+    "natural_recall": "Natural Recall at 90% Precision",
+}
+BALANCED = tuple(COLUMN_NAMES[name] for name in SCORES[:4])
+NATURAL = tuple(COLUMN_NAMES[name] for name in SCORES[4:])
+RESULT_COLUMNS = (
+    *("Cell Type", "Negative Sampling", *BALANCED, "N Samples"),
+    *(f"{name} Std" for name in BALANCED),
+    *(column for name in NATURAL for column in (name, f"{name} Std")),
+    *("Prevalence", "N Held Out", "Note"),
+)
+IMPORTANCE_COLUMNS = (
+    *("cell_type", "scheme", "gene_id", "gene_symbol", "mdi_mean", "mdi_std"),
+    *("permutation_mean", "permutation_std", "mean_in", "mean_out"),
+    *("fraction_in", "fraction_out"),
+)
+Finished = dict[Fit, dict[str, pd.DataFrame]]
+
+
+def result_table(labels: np.ndarray, finished: Finished) -> pd.DataFrame:
+    """One row per type and scheme: mean and standard deviation of the scores over repeats.
+
+    labels: (n_cells,); columns ``RESULT_COLUMNS``. A type without fits has a row that says why.
+    The standard deviation of a single repeat is 0.
+    """
+    rows = []
+    for name, n_cells in zip(*np.unique(labels, return_counts=True), strict=True):
+        for scheme in SCHEMES:
+            tables = [t for f, t in finished.items() if (f.cell_type, f.scheme) == (name, scheme)]
+            row = {"Cell Type": name, "Negative Sampling": scheme}
+            row |= {"Prevalence": n_cells / len(labels), "N Samples": 0, "N Held Out": 0}
+            if tables:
+                row |= _result_row(tables, n_cells, len(labels) - n_cells)
+            else:
+                row["Note"] = f"skipped: {n_cells} cells, at least {MIN_CELLS} are needed"
+            rows.append(row)
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+
+
+def _result_row(tables: list[dict], n_type: int, n_others: int) -> dict:
+    scores = pd.concat([table["scores"] for table in tables])
+    mean, std = scores.mean(), scores.std().fillna(0.0)
+    row = {column: mean[name] for name, column in COLUMN_NAMES.items()}
+    row |= {f"{column} Std": std[name] for name, column in COLUMN_NAMES.items()}
+    row["N Samples"] = round(mean["n_cells"])
+    row["N Held Out"] = round(np.mean([len(table["held_out"]) for table in tables]))
+    row["Prevalence"] = mean["prevalence"]
+    if n_type > n_others:
+        row["Note"] = (
+            f"positives subsampled to {mean['n_positives']:,.0f} of {n_type:,}: "
+            f"there are only {n_others:,} negatives"
+        )
+    return row
+
+
+def importance_table(cells: ad.AnnData, finished: Finished) -> pd.DataFrame:
+    """All genes of every type and scheme, most important first; columns ``IMPORTANCE_COLUMNS``.
+
+    mdi: mean decrease in impurity, 0 in a repeat that did not select the gene. permutation: AUROC
+    lost when the gene is shuffled over held-out cells, the mean over the repeats in which it was
+    measured; empty where it never was, exactly 0 where no tree looks at the gene. mean_in and
+    mean_out: mean log(1 + counts per 10,000) in the type and in all other cells; fraction_in and
+    fraction_out: the shares of cells with any count.
+    """
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    tables = []  # of a type and scheme each
+    for name, expression in in_and_out(cells.X, labels).items():
+        for scheme in SCHEMES:
+            genes = [
+                table["genes"].set_index("gene_id").reindex(cells.var_names, fill_value=0.0)
+                for fit, table in finished.items()
+                if (fit.cell_type, fit.scheme) == (name, scheme)
+            ]
+            if genes:
+                table = _importances(genes).join(expression.set_index(cells.var_names))
+                table = table.assign(cell_type=name, scheme=scheme, gene_id=cells.var_names)
+                table["gene_symbol"] = cells.var["gene_symbol"].to_numpy()
+                table = table.sort_values(["mdi_mean", "gene_id"], ascending=[False, True])
+                tables.append(table[list(IMPORTANCE_COLUMNS)])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _importances(genes: list[pd.DataFrame]) -> pd.DataFrame:
+    columns = {}
+    for name in ("mdi", "permutation"):
+        values = pd.concat([table[name] for table in genes], axis=1).astype(float)
+        columns[f"{name}_mean"] = mean = values.mean(axis=1)  # of those that are not NaN
+        columns[f"{name}_std"] = values.std(axis=1).where(values.count(axis=1) > 1, 0 * mean)
+    return pd.DataFrame(columns)
+
+
+def in_and_out(counts: sp.csr_matrix, labels: np.ndarray) -> dict[str, pd.DataFrame]:
+    """Per type a table of every gene (rows): mean_in, mean_out, fraction_in, fraction_out."""
+    types, codes = np.unique(labels, return_inverse=True)
+    member = sp.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+    expression = log_normalize(counts, total_counts(counts))
+    sums = {"mean": (member @ expression).toarray()}
+    expression.data[:] = 1
+    sums["fraction"] = (member @ expression).toarray()  # cells with any count
+    n_in = np.bincount(codes)
+    tables = {}
+    for i, name in enumerate(types):
+        columns = {f"{key}_in": values[i] / n_in[i] for key, values in sums.items()}
+        for key, values in sums.items():
+            rest = np.delete(values, i, axis=0).sum(axis=0)
+            columns[f"{key}_out"] = rest / max(1, len(labels) - n_in[i])
+        tables[str(name)] = pd.DataFrame(columns)
+    return tables
+
+
+def held_out_predictions(
+    cells: ad.AnnData, part: np.ndarray, finished: Finished, scheme: str, seed: int
+) -> pd.DataFrame:
+    """Every held-out cell of a repeat: part, label, the type whose forest is surest, and one
+    column per type with its forest's own probability (a row does not sum to 1).
+
+    part: (n_cells,) "train", "val" or "test".
+    """
+    held_out = part != "train"
+    scores = {
+        fit.cell_type: table["held_out"]["probability"].to_numpy(np.float32)
+        for fit, table in finished.items()
+        if (fit.scheme, fit.seed) == (scheme, seed)
+    }
+    scores = pd.DataFrame(dict(sorted(scores.items())))
+    first = {
+        "cell": cells.obs_names[held_out],
+        "part": part[held_out],
+        "label": cells.obs["cell_type"].to_numpy().astype(str)[held_out],
+        "predicted": scores.columns.to_numpy()[scores.to_numpy().argmax(axis=1)],
+    }
+    return pd.concat([pd.DataFrame(first), scores], axis=1)

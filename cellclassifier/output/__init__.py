@@ -1,0 +1,1 @@
+"""Where and how outputs are written: always whole files."""

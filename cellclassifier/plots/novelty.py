@@ -1,0 +1,67 @@
+"""How well strangers are told, and what refusing doubtful cells buys; nothing is saved here."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from cellclassifier.plots.comparison import COLORS, readable
+from cellclassifier.plots.style import title_above
+
+
+def strangers(table: pd.DataFrame, data: str) -> Figure:
+    """AUROC of unknown against known cells, left-out types (rows) x methods (columns).
+
+    table: rows cell_type, columns methods; data: the name of the data set.
+    """
+    table = table.loc[table.mean(axis=1).sort_values(ascending=False).index]
+    table = table[table.mean().sort_values(ascending=False).index]
+    width, height = 3.6 + 1.15 * table.shape[1], 1.6 + 0.36 * len(table)
+    figure, axes = plt.subplots(figsize=(width, height))
+    image = axes.imshow(table, cmap="cividis", vmin=0.5, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(table.to_numpy()):
+        color = "black" if value > 0.75 else "white"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=9)
+    means = [f"{readable(name)}\nmean {table[name].mean():.2f}" for name in table]
+    axes.set_xticks(range(table.shape[1]), means)
+    axes.set_yticks(range(len(table)), table.index)
+    axes.set_ylabel("type left out of training")
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("AUROC, unknown against known")
+    best, hardest = table.columns[0], table.index[-1]
+    title = (
+        f"{data}: {readable(best, ' ')} tells strangers best (AUROC {table[best].mean():.2f});\n"
+        f"{hardest} is hardest to tell ({table.loc[hardest].mean():.2f})"
+    )
+    return title_above(figure, title)
+
+
+def rejection(table: pd.DataFrame, data: str) -> Figure:
+    """Accuracy of the cells that are kept when the strangest are refused, a line per method.
+
+    table: columns method, kept (share) and accuracy.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.8))
+    at_90 = table[np.isclose(table["kept"], 0.9)].set_index("method")["accuracy"]
+    for i, method in enumerate(at_90.sort_values(ascending=False).index):
+        line = table[table["method"] == method].sort_values("kept")
+        style = {"color": COLORS[i % 8], "marker": "osD^vP"[i % 6], "markevery": 10}
+        axes.plot(line["kept"], line["accuracy"], **style, label=readable(method, " "))
+    axes.invert_xaxis()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("share of test cells kept (the strangest are refused first)")
+    axes.set_ylabel("accuracy of the kept cells")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    best = at_90.idxmax()
+    all_kept = table[(table["method"] == best) & np.isclose(table["kept"], 1)]["accuracy"].iloc[0]
+    title = (
+        f"{data}: refusing the strangest tenth lifts {readable(best, ' ')}\n"
+        f"from {all_kept:.1%} to {at_90[best]:.1%} accuracy"
+    )
+    return title_above(figure, title)

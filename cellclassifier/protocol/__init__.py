@@ -1,0 +1,1 @@
+"""What makes numbers comparable: splits, metrics, evaluation."""

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import anndata as ad
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from conftest import ROOT, make_cells
+
+import interview
+from cellclassifier.data.read import CellsOptions
+from cellclassifier.errors import InputError
+from cellclassifier.interview import inspect as summary
+from cellclassifier.plots import interview as interview_plots
+
+
+def write_npy(path, counts, labels, genes):
+    content = {"UMI": counts, "classes": np.asarray(labels), "gene_ids": np.asarray(genes)}
+    np.save(path, np.array(content, dtype=object), allow_pickle=True)
+    return path
+
+
+def write_cells(path, cells, counts=None):
+    counts = cells.X if counts is None else counts
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    return write_npy(path, sp.csc_matrix(counts), labels, cells.var_names.to_numpy(str))
+
+
+def inspect(path, **options):
+    return summary.inspect_cells(CellsOptions(cells=path, **options), report=lambda line: None)
+
+
+def run(path, folder, **options):
+    return interview.main(interview.Config(cells=path, output=folder, jobs=1, **options))
+
+
+def values_of(table: pd.DataFrame) -> dict:
+    return dict(table.itertuples(index=False, name=None))
+
+
+def test_table_and_outputs(tmp_path, small_cells, capsys):
+    path = write_cells(tmp_path / "cells.npy", small_cells)
+    table = run(path, tmp_path / "out")
+    values = values_of(table)
+    assert values["cells"] == "120" and values["types"] == "3"
+    zeros = 1 - np.count_nonzero(small_cells.X.toarray()) / small_cells.X.toarray().size
+    assert values["zeros"] == f"{zeros:.1%} of all entries"
+    median = np.median(small_cells.X.toarray().sum(axis=1))
+    assert values["counts per cell"].startswith(f"{median:,.0f} (median)")
+    assert not any(quantity.startswith("suspicious") for quantity in values)
+    assert values["labels"].count(".") == 1  # one sentence
+    written = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert written == {
+        *("data_summary.csv", "cells_per_type.csv", "run_interview.json"),
+        *("cells_per_type.png", "counts_and_genes.png", "pca.png", "type_similarity.png"),
+    }
+    types = pd.read_csv(tmp_path / "out/results/cells_per_type.csv")
+    assert types["n_cells"].tolist() == [40, 40, 40]
+    assert types["share"].sum() == pytest.approx(1, abs=1e-5)
+    assert "labels" in capsys.readouterr().out
+
+
+def test_same_bytes_twice(tmp_path, small_cells):
+    path = write_cells(tmp_path / "cells.npy", small_cells)
+    for name in ("one", "two"):
+        run(path, tmp_path / name)
+    for name in ("data_summary", "cells_per_type"):
+        one, two = (tmp_path / f / f"results/{name}.csv" for f in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_umap_is_drawn_on_request(tmp_path, small_cells, monkeypatch):
+    def layout(cells, random_state):
+        cells.obsm["X_umap"] = cells.obsm["X_pca"][:, :2]
+
+    monkeypatch.setattr("scanpy.tl.umap", layout)  # the real one compiles for half a minute
+    monkeypatch.setattr("scanpy.pp.neighbors", lambda *arguments, **options: None)
+    run(write_cells(tmp_path / "cells.npy", small_cells), tmp_path / "out", umap=True)
+    assert (tmp_path / "out/plots/umap.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda x: np.log1p(x / x.sum(axis=1, keepdims=True) * 1e4), "look log-normalised"),
+        (lambda x: x / x.sum(axis=1, keepdims=True) * 1e4, "look normalised to 10,000 counts"),
+        (lambda x: x - x.mean(axis=0), "scaled data cannot be used"),
+        (lambda x: np.where(x > 2, np.nan, x), "hold NaN"),
+    ],
+)
+def test_what_is_no_counts_is_shown_and_named(tmp_path, small_cells, spoil, sentence):
+    path = write_cells(tmp_path / "cells.npy", small_cells, spoil(small_cells.X.toarray()))
+    values = values_of(run(path, tmp_path / "out"))
+    assert sentence in values["suspicious 1"]
+    assert "labels" not in values
+    assert {p.name for p in (tmp_path / "out/plots").iterdir()} == {
+        "cells_per_type.png",
+        "counts_and_genes.png",
+    }
+
+
+def test_empty_and_duplicate_cells_and_names(tmp_path, small_cells):
+    counts = small_cells.X.toarray()
+    counts[[0, 1]] = 0
+    counts[5] = counts[4]
+    labels = small_cells.obs["cell_type"].to_numpy().astype(str)
+    genes = small_cells.var_names.to_numpy(str).copy()
+    genes[1] = genes[0]
+    path = write_npy(tmp_path / "cells.npy", sp.csr_matrix(counts), labels, genes)
+    found = inspect(path)
+    assert len(found.suspicious) == 3
+    assert found.suspicious[0].startswith("duplicate gene ids: 1 occur")
+    assert found.suspicious[1].startswith("2 cells have no counts")
+    assert found.suspicious[2].startswith("1 cells have exactly the counts")
+    assert found.cells.n_obs == 120 and found.cells.var_names.is_unique
+    assert inspect(path, drop_empty_cells=True).cells.n_obs == 118
+    assert "labels" in values_of(run(path, tmp_path / "out"))
+
+
+def test_odd_counts_are_named(small_cells):
+    flat = small_cells.copy()
+    flat.X = sp.csr_matrix((flat.X.toarray() > 0).astype(np.float32))
+    assert any("presence and absence" in text for text in summary._odd(flat, True))
+    same = small_cells.copy()
+    same.X = sp.csr_matrix(np.eye(120, 60, dtype=np.float32) + np.eye(120, 60, -60))
+    assert any("every cell has 1 counts" in text for text in summary._odd(same, True))
+
+
+def test_labels_that_are_missing_small_or_alike(tmp_path):
+    cells = make_cells(60)
+    labels = cells.obs["cell_type"].astype(object).to_numpy()
+    labels[:4] = None
+    labels[4:7] = "nk "
+    cells.obs["cell_type"] = pd.Series(labels, index=cells.obs_names, dtype=object)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    found = inspect(tmp_path / "cells.h5ad")
+    assert found.suspicious[0].startswith("labels are missing for 4 of 60 cells")
+    assert "(no label) (4)" in found.suspicious[1] and "nk  (3)" in found.suspicious[1]
+    assert "differ in case or blanks only: 'nk'" in found.suspicious[2]
+    assert (found.cells.obs["cell_type"] == "(no label)").sum() == 4
+
+
+def test_one_type_alone_is_shown(tmp_path, small_cells):
+    small_cells.obs["cell_type"] = pd.Categorical(["B"] * 120)
+    table = values_of(run(write_cells(tmp_path / "cells.npy", small_cells), tmp_path / "out"))
+    assert "expected at least 2 types" in table["suspicious 1"]
+    assert (tmp_path / "out/plots/counts_and_genes.png").exists()
+
+
+def test_mitochondrial_share(small_cells):
+    assert summary.mitochondrial_share(small_cells) is None
+    small_cells.var["gene_symbol"] = ["MT-CO1", "mt-Nd1", *small_cells.var_names[2:]]
+    dense = small_cells.X.toarray()
+    expected = dense[:, :2].sum(axis=1) / dense.sum(axis=1)
+    assert summary.mitochondrial_share(small_cells) == pytest.approx(expected)
+
+
+def test_neighbour_agreement_is_that_of_all_distances():
+    rng = np.random.default_rng(0)
+    space, labels = rng.normal(size=(80, 3)), rng.choice(list("AB"), 80)
+    distance = np.linalg.norm(space[:, None] - space[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argsort(distance, axis=1)[:, : summary.N_NEIGHBORS]
+    expected = np.mean(labels[nearest] == labels[:, None])
+    assert summary._neighbour_agreement(space, labels, 0) == pytest.approx(expected)
+
+
+def test_a_file_that_does_not_fit_together_is_bad_input(tmp_path, small_cells):
+    labels, genes = ["B"] * 120, ["g1", "g2"]
+    path = write_npy(tmp_path / "cells.npy", small_cells.X, labels, genes)
+    with pytest.raises(InputError, match="shapes disagree"):
+        inspect(path)
+
+
+def test_titles_name_the_finding(small_cells):
+    profiles = pd.DataFrame(
+        [[1.0, 2, 3, 4], [1, 2, 3, 5], [9, 1, 0, 2]], index=["A", "B", "C"], dtype=float
+    )
+    figure = interview_plots.similarity(profiles, np.array(["A", "B", "C"]))
+    assert figure.get_suptitle().startswith("A and B are most alike")
+    table = pd.DataFrame({"cell_type": ["x", "y"], "n_cells": [30, 10]})
+    title = interview_plots.cell_numbers(table).get_suptitle()
+    assert "x is the largest type (75% of cells)" in title and "3 times as many as y" in title
+    plt.close("all")
+
+
+def test_command_line(tmp_path):
+    def command(*options):
+        return subprocess.run(
+            [sys.executable, ROOT / "interview.py", "--output", tmp_path / "out", *options],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    missing = command("--cells", "nowhere.npy")
+    assert missing.returncode == 2
+    assert missing.stderr.strip().endswith("expected a .npy or .h5ad file")
+    assert "Traceback" not in missing.stderr
+
+
+def test_symbols_of_real_cells(tmp_path, shared, monkeypatch):
+    geneformer = tmp_path / "geneformer_files"
+    geneformer.mkdir()
+    source = shared / "geneformer_files/gene_name_id_dict_gc30M.pkl"
+    (geneformer / source.name).write_bytes(source.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    found = inspect(shared / "data/cells.npy")
+    table = values_of(summary.data_summary(found))
+    assert table["genes without a symbol"] == "1,818"
+    assert table["mitochondrial share"].startswith("2.0%")
+    assert found.suspicious == []
+
+
+def test_anndata_in_is_not_changed(small_cells):
+    before = small_cells.copy()
+    summary.embedded(small_cells, seed=0, umap=False)
+    assert isinstance(small_cells, ad.AnnData)
+    assert (small_cells.X != before.X).nnz == 0
+    pd.testing.assert_frame_equal(small_cells.obs, before.obs)

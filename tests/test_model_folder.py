@@ -1,0 +1,356 @@
+"""Saved models: found again by their class, whole, unchanged, and fitting this program; or not."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import pickle
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from trained_models import EVERY_METHOD, new_cells, saved_in, trained
+
+from cellclassifier.errors import InputError
+from cellclassifier.interface import CellClassifier
+from cellclassifier.model_folder import FORMAT_VERSION, read_description, seal
+from cellclassifier.models.baselines.classifier import Baseline
+
+AGAIN = "train and save the model again"
+
+
+@pytest.fixture
+def folder(tmp_path_factory, tmp_path):
+    """A copy of a saved model, to be damaged."""
+    original = saved_in(tmp_path_factory, "logistic_regression")
+    return shutil.copytree(original, tmp_path / "model")
+
+
+def content_of(folder) -> dict:
+    return json.loads((folder / "model.json").read_text())
+
+
+def change(folder, **changed) -> None:
+    """Change model.json and renew all digests: what someone who means harm would do."""
+    content = content_of(folder) | changed
+    seal(folder, {key: value for key, value in content.items() if value is not None})
+
+
+def refuse(folder, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        CellClassifier.load(folder)
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_the_class_is_found_and_everything_comes_back(tmp_path_factory, method):
+    model, cells = trained(method), new_cells()
+    loaded = CellClassifier.load(saved_in(tmp_path_factory, method))
+    assert type(loaded) is type(model) and loaded.method == method
+    np.testing.assert_array_equal(loaded.predict_proba(cells), model.predict_proba(cells))
+    np.testing.assert_allclose(loaded.predict_proba(cells).sum(axis=1), 1, atol=1e-5)
+    for name in ("classes_", "genes_", "symbols_"):
+        assert getattr(loaded, name).tolist() == getattr(model, name).tolist()
+    assert loaded.calibration_ == model.calibration_
+    np.testing.assert_array_equal(loaded.novelty_.thresholds, model.novelty_.thresholds)
+    weights = [m.gene_importance() / m.gene_importance().sum() for m in (loaded, model)]
+    np.testing.assert_allclose(*weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_a_loaded_model_can_be_saved_again(tmp_path_factory, tmp_path, method):
+    folder = saved_in(tmp_path_factory, method)
+    CellClassifier.load(folder).save(tmp_path / "again")
+    first, second = content_of(folder), content_of(tmp_path / "again")
+    for key in ("class", "types", "genes", "symbols", "calibration", "versions"):
+        assert first[key] == second[key]
+    np.testing.assert_allclose(first["importance"], second["importance"], rtol=1e-6)
+    again = CellClassifier.load(tmp_path / "again")
+    cells = new_cells()
+    np.testing.assert_array_equal(again.predict_proba(cells), trained(method).predict_proba(cells))
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_no_pickle_is_saved_and_none_is_read(tmp_path_factory, monkeypatch, method):
+    folder = saved_in(tmp_path_factory, method)
+    for path in folder.iterdir():
+        assert path.suffix in (".json", ".npz", ".safetensors", ".skops")
+        assert not path.read_bytes().startswith(b"\x80")  # how a pickle begins
+        if path.suffix in (".npz", ".skops"):
+            assert_plain_members(path)
+
+    def refused(*args, **kwargs):
+        raise AssertionError("a pickle is read")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refused)
+    loaded = CellClassifier.load(folder)
+    assert loaded.predict_proba(new_cells()).shape == (50, 3)
+
+
+def assert_plain_members(path) -> None:
+    """A zip of JSON and of arrays without objects in them."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            assert name.endswith((".npy", ".json"))
+            if name.endswith(".npy"):
+                with archive.open(name) as file:
+                    np.lib.format.read_array(file, allow_pickle=False)
+
+
+def test_another_class_than_asked_for_is_refused(tmp_path_factory, folder):
+    with pytest.raises(InputError, match="holds a GeneformerClassifier, expected a Baseline"):
+        Baseline.load(saved_in(tmp_path_factory, "geneformer"))
+    assert Baseline.load(folder).method == "logistic_regression"
+
+
+def test_no_folder(tmp_path):
+    refuse(tmp_path / "nowhere", r"holds no model\.json: expected a folder made by save")
+    (tmp_path / "file").touch()
+    refuse(tmp_path / "file", r"holds no model\.json")
+    (tmp_path / "empty").mkdir()
+    refuse(tmp_path / "empty", r"holds no model\.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"method": "gbdt"}', "[" * 100_000])
+def test_damaged_descriptions_are_refused(folder, text):
+    (folder / "model.json").write_text(text)
+    with pytest.raises(InputError, match=rf"model\.json is damaged .*{AGAIN}"):
+        read_description(folder)
+
+
+def test_an_undecodable_description_is_refused(folder):
+    (folder / "model.json").write_bytes(b"\xff\xfe\x00{")
+    refuse(folder, r"model\.json is damaged")
+
+
+@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 99, 1, 0, -1, "2", None, [2], 2.5])
+def test_other_formats_are_refused(folder, version):
+    """Newer and older ones; what to do is said."""
+    content = content_of(folder) | {"format_version": version}
+    (folder / "model.json").write_text(json.dumps(content))
+    refuse(folder, rf"this program reads {FORMAT_VERSION}: use the version of cellclassifier that")
+
+
+def test_a_newer_format_is_told_before_anything_else(folder):
+    """It may have other fields, and other files: nothing of it is called damaged."""
+    (folder / "model.json").write_text(json.dumps({"format_version": FORMAT_VERSION + 1}))
+    (folder / "model.skops").unlink()
+    refuse(folder, f"has format version {FORMAT_VERSION + 1}, this program reads")
+
+
+FIELDS = ("method", "class", "digest", "types", "genes", "symbols", "importance")
+
+
+@pytest.mark.parametrize("key", [*FIELDS, "versions", "files", "calibration"])
+@pytest.mark.parametrize("value", ["missing", 3, None])
+def test_missing_fields_are_damage(folder, key, value):
+    content = content_of(folder) | {key: value}
+    if value == "missing":
+        del content[key]
+    (folder / "model.json").write_text(json.dumps(content))
+    refuse(folder, rf"model\.json is damaged \(no '{key}'\)")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"method": "gbdt"},
+        {"types": ["B", "NK", "T"]},
+        {"calibration": {"temperature": 2.0, "val_ece_before": 0.1, "val_ece_after": 0.1}},
+        {"data": {"sha256": "2"}},
+        {"note": "one more"},
+        {"versions": {}},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_an_edited_description_is_refused(folder, changed):
+    content = content_of(folder)
+    assert all(content.get(key) != value for key, value in changed.items())
+    (folder / "model.json").write_text(json.dumps(content | changed))
+    refuse(folder, rf"model\.json was changed after the model was saved: {AGAIN}")
+
+
+def test_an_edit_that_changes_no_value_is_none(folder):
+    content = content_of(folder)
+    (folder / "model.json").write_text(json.dumps(dict(reversed(content.items())), indent=7))
+    assert CellClassifier.load(folder).method == content["method"]
+
+
+@pytest.mark.parametrize("name", ["model.skops", "novelty.npz"])
+def test_edited_files_are_refused(folder, name):
+    content = (folder / name).read_bytes()
+    for edited in (content + b"\0", content[:-1], bytes([content[0] ^ 1]) + content[1:]):
+        (folder / name).write_bytes(edited)
+        refuse(folder, rf"{name} is damaged or was changed after the model was saved .*SHA-256")
+
+
+@pytest.mark.parametrize("name", ["model.skops", "novelty.npz"])
+def test_missing_files_are_refused(folder, name):
+    (folder / name).unlink()
+    refuse(folder, rf"is not as it was saved: {name} is missing; {AGAIN}")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "a_folder"])
+def test_extra_files_are_refused(folder, name):
+    (folder / name).mkdir() if "folder" in name else (folder / name).touch()
+    refuse(folder, rf"{name} is no part of the model")
+
+
+@pytest.mark.parametrize(
+    ("package", "saved_with", "fits"),
+    [
+        ("numpy", "MAJOR.0.0", True),
+        ("numpy", "0.9.1", False),
+        ("scikit-learn", "MAJOR.MINOR.99", True),
+        ("scikit-learn", "MAJOR.0.2", False),
+        ("skops", "99.1", False),
+        ("no-such-package", "1.0", False),
+        ("", "1.0", False),
+    ],
+)
+def test_library_versions(folder, package, saved_with, fits):
+    """Of scikit-learn the minor version counts, too; the sentence names the command."""
+    try:
+        installed = importlib.metadata.version(package)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        installed = "none"
+    major, minor = (installed + ".").split(".")[:2]
+    saved_with = saved_with.replace("MAJOR", major).replace("MINOR", minor)
+    change(folder, versions=content_of(folder)["versions"] | {package: saved_with})
+    if fits:
+        assert CellClassifier.load(folder).method == "logistic_regression"
+    else:
+        refuse(
+            folder,
+            rf"was saved with {package} {saved_with}, installed is {installed}, .*"
+            rf"pip install {package}=={saved_with}",
+        )
+
+
+@pytest.mark.parametrize(
+    ("package", "installed"), [("numpy", "3.0.0"), ("scikit-learn", "1.99.0"), ("skops", None)]
+)
+def test_a_later_installation(folder, monkeypatch, package, installed):
+    """The model stays, the libraries move on, or are gone."""
+    version = importlib.metadata.version
+
+    def other(name):
+        if name != package:
+            return version(name)
+        if installed is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(importlib.metadata, "version", other)
+    refuse(folder, rf"installed is {installed or 'none'}, .*pip install {package}==")
+
+
+STRANGE_CLASSES = [
+    *("os.path", "os.system", "antigravity.x", "this", "", ".", "builtins.object"),
+    *("cellclassifier.Baseline", "cellclassifier..baselines.Baseline", "cellclassifier.os.path.x"),
+    *("cellclassifier_evil.x.Model", "cellclassifier.nowhere.X", "xcellclassifier.a.B"),
+    "cellclassifier.models.baselines.classifier.NoSuch",
+    *("cellclassifier.model_folder.FORMAT_VERSION", "cellclassifier.model_folder.json"),
+]
+
+
+@pytest.mark.parametrize("name", STRANGE_CLASSES)
+def test_classes_from_elsewhere_are_never_imported(folder, monkeypatch, tmp_path, name):
+    evil = tmp_path / "cellclassifier_evil"
+    evil.mkdir()
+    (evil / "__init__.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    before, asked, import_module = set(sys.modules), [], importlib.import_module
+    monkeypatch.setattr(
+        importlib, "import_module", lambda module: asked.append(module) or import_module(module)
+    )
+    change(folder, **{"class": name})
+    refuse(folder, r"which this version of cellclassifier does not know|is damaged")
+    assert not {"antigravity", "this", "cellclassifier_evil"} & (set(sys.modules) - before)
+    assert all(module.startswith("cellclassifier.") for module in asked)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_folder.Path",
+        "models.baselines.classifier.Trial",
+        "interface.CellClassifier",
+        "errors.InputError",
+    ],
+)
+def test_classes_that_are_no_classifier_are_refused(folder, name):
+    change(folder, **{"class": f"cellclassifier.{name}"})
+    refuse(folder, f"holds a {name.rpartition('.')[2]}, expected a CellClassifier")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"types": [1, 2, 3]},
+        {"genes": [["a"], ["b", "c"]] * 20},
+        {"symbols": [None] * 40},
+        {"importance": ["much"] * 40},
+        {"importance": [-1.0] * 40},
+        {"importance": [float("nan")] * 40},
+        {"genes": []},
+        {"genes": [f"other {i}" for i in range(40)]},
+        {"types": ["B", "NK"]},
+        {"types": []},
+        {"calibration": {"temperature": 0}},
+        {"calibration": {"temperature": "hot"}},
+        {"calibration": {"temperature": float("inf")}},
+        {"calibration": {"heat": 1.0}},
+        {"method": "gbdt"},
+        {"method": "svm"},
+    ],
+    ids=str,
+)
+def test_sealed_nonsense_is_refused_in_a_sentence(folder, changed):
+    change(folder, **changed)
+    refuse(folder, "model|method")
+
+
+def test_a_strangers_novelty_is_refused(tmp_path_factory, folder):
+    (folder / "novelty.npz").write_bytes(b"text")
+    change(folder)
+    refuse(folder, r"is damaged \(novelty\.npz")
+
+
+def test_the_old_model_stays_until_the_new_one_is_written(folder, monkeypatch):
+    expected = CellClassifier.load(folder).predict_proba(new_cells())
+    for step in ("_save_parts", "gene_importance"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Baseline, step, lambda *args: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                trained("gbdt").save(folder)
+    found = CellClassifier.load(folder).predict_proba(new_cells())
+    np.testing.assert_array_equal(found, expected)
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_ctrl_c_while_models_are_exchanged_leaves_one(folder, monkeypatch, at):
+    """Stopped before the old folder is out of the way, and before the new one is in its place."""
+    rename, calls = Path.rename, []
+
+    def interrupted(self, target):
+        calls.append(target)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained("gbdt").save(folder)
+    CellClassifier.load(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_hidden_files_of_a_file_manager_do_no_harm(folder):
+    (folder / ".DS_Store").touch()
+    CellClassifier.load(folder)
