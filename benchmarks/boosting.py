@@ -15,10 +15,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.common import full_size_cells, print_table
-from cellclassifier.cli import available_cores
 from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.models.baselines.boosting import BoostedTrees
+from cellclassifier.options import available_cores
 from cellclassifier.protocol.splits import split_cells
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import tyro
 from threadpoolctl import threadpool_limits
 
 from cellclassifier.errors import InputError
+from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
 
 Config = TypeVar("Config")
 
@@ -48,21 +48,6 @@ def run(
         sys.exit(_fail(f"error: the memory of this machine is full: {fewer}", 2))
     except KeyboardInterrupt:
         sys.exit(_fail(f"Stopped. {when_stopped}", 130))
-
-
-def require_positive(config: object, *names: str) -> None:
-    """Raise InputError where an option that counts something is below 1 (None is fine)."""
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} {value}: expected at least 1")
-
-
-def available_cores() -> int:
-    """Cores that this process may use (its affinity, not the machine's count)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def say_where(folder: Path) -> None:

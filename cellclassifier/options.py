@@ -1,0 +1,46 @@
+"""Options that scripts share, and the questions that all of them ask of options."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellclassifier.errors import InputError
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """What every command line has."""
+
+    output: Path = Path("model_output")
+    """folder for everything that is written"""
+
+    jobs: int | None = None
+    """threads or fits side by side; default: the cores this process may use"""
+
+    seed: int = 42
+    """of everything that is drawn at random; of several splits, the first one's"""
+
+
+@dataclass(frozen=True)
+class RunOptions(CommonOptions):
+    """Options of an experiment, which goes on from where it was interrupted."""
+
+    fresh: bool = False
+    """start over instead of taking up the finished parts of an interrupted run"""
+
+
+def require_positive(config: object, *names: str) -> None:
+    """Raise InputError where an option that counts something is below 1 (None is fine)."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+
+
+def available_cores() -> int:
+    """Cores that this process may use (its affinity, not the machine's count)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
