@@ -29,7 +29,7 @@ from cellclassifier import cli as command
 from cellclassifier.data import features
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.models.baselines.classifier import make_baseline, require_known
-from cellclassifier.models.baselines.recipes import METHODS
+from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key
 from cellclassifier.plots import comparison as plots
 from cellclassifier.protocol.evaluate import (

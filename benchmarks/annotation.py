@@ -30,7 +30,7 @@ from benchmarks.common import (
     script,
 )
 from cellclassifier.data.open import CellSource, open_cells
-from cellclassifier.models.baselines.recipes import METHODS
+from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.output.files import atomic_path
 
 CHUNK_VALUES = 2**18  # of an .h5ad: about what anndata's own files have

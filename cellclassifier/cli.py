@@ -1,23 +1,35 @@
-"""From the shell to a script's ``main`` and back: options, errors as sentences, exit codes."""
+"""From the shell to a ``main`` and back: options, remarks, errors as sentences, exit codes."""
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
-import matplotlib
 import tyro
 from threadpoolctl import threadpool_limits
 
+import cellclassifier
+from cellclassifier.annotation import command as annotate
 from cellclassifier.errors import InputError
 from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
 
 Config = TypeVar("Config")
 
-
 KEPT = "Finished parts are kept: the same command goes on from there."
+# Subcommands of "cellclassifier": modules with a docstring, Config, main and WHEN_STOPPED.
+COMMANDS: dict[str, ModuleType] = {"annotate": annotate}
+CONSOLE = (
+    "Name cells' types from single-cell RNA counts. With --version, say which version this is."
+)
+# Libraries of the networks, which "pip install cellclassifier" leaves out.
+EXTRA = ("torch", "transformers", "accelerate", "datasets", "huggingface_hub", "safetensors")
+MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
 
 
 def run(
@@ -31,13 +43,39 @@ def run(
     when_stopped: what a person should know after Ctrl-C.
     Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C.
     """
-    config = tyro.cli(config_class, description=description, config=(tyro.conf.OmitArgPrefixes,))
-    matplotlib.use("Agg")  # figures are files here, on machines with and without a screen
+    _call(main, tyro.cli(config_class, description=description, config=MARKERS), when_stopped)
+
+
+def console() -> None:
+    """Run the command "cellclassifier", which has a subcommand for each of ``COMMANDS``."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"cellclassifier {cellclassifier.__version__}")
+        return
+    app = tyro.extras.SubcommandApp()
+    for name, module in COMMANDS.items():
+        chosen = sys.argv[1:2] == [name]  # in the list of subcommands one line is enough
+        about = module.__doc__ if chosen else module.__doc__.splitlines()[0]
+        app.command(module.Config, name=name, help=about)
+    config = app.cli(prog="cellclassifier", description=CONSOLE, config=MARKERS)
+    module = next(m for m in COMMANDS.values() if isinstance(config, m.Config))
+    _call(module.main, config, module.WHEN_STOPPED)
+
+
+def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -> None:
     try:
-        with threadpool_limits(getattr(config, "jobs", None) or available_cores()):
+        _load_libraries()
+        with (
+            threadpool_limits(getattr(config, "jobs", None) or available_cores()),
+            remarks_on_stdout(),
+        ):
             main(config)
     except InputError as error:
         sys.exit(_fail(f"error: {error}", 2))
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        need = "pip install 'cellclassifier[geneformer]'"
+        sys.exit(_fail(f"error: {error.name} is not installed, and this model needs it: {need}", 2))
     except OSError as error:
         if error.errno is None:
             raise
@@ -48,6 +86,33 @@ def run(
         sys.exit(_fail(f"error: the memory of this machine is full: {fewer}", 2))
     except KeyboardInterrupt:
         sys.exit(_fail(f"Stopped. {when_stopped}", 130))
+
+
+def _load_libraries() -> None:
+    """Import what scripts import on demand, once the arguments are known to be right."""
+    import matplotlib
+    import sklearn  # noqa: F401 (threadpool_limits reaches only libraries that are loaded)
+
+    matplotlib.use("Agg")  # figures are files here, on machines with and without a screen
+
+
+@contextmanager
+def remarks_on_stdout() -> Iterator[None]:
+    """Print what the package logs (INFO and above) as plain lines.
+
+    Of several processes (torchrun) only the first one speaks.
+    """
+    log = logging.getLogger("cellclassifier")
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    handler = logging.StreamHandler(sys.stdout) if is_first else logging.NullHandler()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def say_where(folder: Path) -> None:

@@ -1,1 +1,12 @@
 """A trained model and new cells: matched genes, predictions, files."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "model": ["about", "find_genes", "load_model"],
+        "predict": ["annotate_chunk", "summarize"],
+        "write": ["annotation_files", "obs_columns"],
+    },
+)

@@ -28,7 +28,7 @@ class Annotations:
     space: np.ndarray
 
 
-def annotate(model: CellClassifier, cells: ad.AnnData) -> Annotations:
+def annotate_chunk(model: CellClassifier, cells: ad.AnnData) -> Annotations:
     """Annotate cells of raw counts, whose genes go by the model's names.
 
     A cell is not known where its novelty score is beyond the threshold of its predicted type, or

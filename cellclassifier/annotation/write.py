@@ -64,6 +64,15 @@ class AnnotationFiles:
         return np.concatenate(self._space)
 
 
+def obs_columns(table: pd.DataFrame, cell_names: np.ndarray) -> pd.DataFrame:
+    """What goes into ``obs``: the columns ``KEPT`` of a table of annotations, named by cell.
+
+    predicted_cell_type (categorical), predicted_probability (float32), predicted_known (bool).
+    """
+    names = ["predicted_cell_type", "predicted_probability", "predicted_known"]
+    return table[KEPT].set_axis(cell_names).set_axis(names, axis=1)
+
+
 @contextmanager
 def annotation_files(
     folder: Path, types: np.ndarray, n_cells: int, seed: int

@@ -1,1 +1,12 @@
 """A file of cells becomes a validated AnnData of raw counts."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "options": ["CellsOptions"],
+        "open": ["open_cells", "write_annotated"],
+        "read": ["find_cells", "read_cells"],
+    },
+)

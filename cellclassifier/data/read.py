@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import anndata as ad
@@ -13,6 +12,7 @@ import pandas as pd
 
 from cellclassifier.data import gene_symbols as genes
 from cellclassifier.data.digests import sha256
+from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.safe_pickle.load import load_npy
 from cellclassifier.data.validate import (
     check_counts,
@@ -26,30 +26,6 @@ from cellclassifier.errors import InputError
 DEFAULT_PATHS = (Path("cells.npy"), Path("data/cells.npy"))
 SAMPLE_NAME = "embedded sample (scanpy pbmc68k_reduced)"
 NPY_KEYS = ("UMI", "classes", "gene_ids")
-
-
-@dataclass(frozen=True)
-class CellsOptions:
-    """Which cells to read, and how: shared by every script."""
-
-    cells: Path | None = None
-    """cells.npy or .h5ad with raw counts; default: ./cells.npy or data/cells.npy, else the
-    embedded 700-cell sample"""
-
-    label_key: str = "cell_type"
-    """column of obs that holds the labels (.h5ad)"""
-
-    layer: str | None = None
-    """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
-
-    group_key: str | None = None
-    """column of obs whose groups (donors, batches) are kept in one part each (.h5ad)"""
-
-    drop_unmapped_genes: bool = False
-    """leave out genes without a symbol"""
-
-    drop_empty_cells: bool = False
-    """leave out cells without any count instead of stopping"""
 
 
 def read_cells(options: CellsOptions, report=print) -> ad.AnnData:

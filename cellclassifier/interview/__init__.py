@@ -1,1 +1,11 @@
 """What is in a file, and where its labels come from."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "inspect": ["inspect_cells"],
+        "label_origin": ["origin_of_labels"],
+    },
+)

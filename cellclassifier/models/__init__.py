@@ -1,1 +1,14 @@
 """One file or folder per system."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "baselines.classifier": ["make_baseline", "require_known"],
+        "baselines.options": ["METHODS"],
+        "geneformer.classifier": ["GeneformerClassifier"],
+        "geneformer.options": ["GeneformerOptions"],
+        "one_vs_rest.options": ["ForestOptions"],
+    },
+)

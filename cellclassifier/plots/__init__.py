@@ -1,1 +1,5 @@
 """Arrays in, matplotlib figures out; nothing is saved or shown here."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(__name__, {})

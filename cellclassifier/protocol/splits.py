@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import anndata as ad
 import numpy as np
 import pandas as pd
 
 from cellclassifier.errors import InputError
+from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 
 PARTS = ("train", "val", "test")
 HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
 LARGEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
 GROUP_TRIALS = 200  # seeded allocations of groups to parts that are compared
-
-
-@dataclass(frozen=True)
-class SubsetOptions:
-    """Which cells take part: shared by every script."""
-
-    seed: int = 42
-    """seed of the first split; the others count up from it"""
-
-    max_cells: int | None = None
-    """use a random subset of about so many cells, stratified by type"""
-
-    min_cells_per_type: int | None = None
-    """leave out types with fewer cells (at least 3 are needed to be in all parts)"""
-
-
-@dataclass(frozen=True)
-class SplitOptions(SubsetOptions):
-    """Which cells take part, and how often they are split."""
-
-    n_splits: int = 3
-    """how many train / validation / test splits"""
 
 
 def split_all(cells: ad.AnnData, options: SplitOptions, report=print) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from trained_models import (
     trained,
 )
 
-from cellclassifier.annotation.predict import Annotations, annotate, summarize
+from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize
 from cellclassifier.data.match_genes import match_genes
 from cellclassifier.interface import CellClassifier, Outputs
 from cellclassifier.models.baselines.classifier import METHODS
@@ -77,7 +77,7 @@ def with_empty_cells() -> ad.AnnData:
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_every_cell_has_a_row(method):
     model, cells = trained(method), new_cells()
-    result = annotate(model, cells)
+    result = annotate_chunk(model, cells)
     table, probabilities = result.table, model.predict_proba(cells)
     assert list(table) == COLUMNS and list(table["cell"]) == list(cells.obs_names)
     np.testing.assert_array_equal(result.probabilities, probabilities.astype(np.float32))
@@ -95,7 +95,7 @@ def test_every_cell_has_a_row(method):
 
 @pytest.mark.parametrize("row", [[1, 0, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3], [0.2, 0.4, 0.4]])
 def test_the_second_best_is_another_type_even_among_equals(row):
-    table = annotate(Told([row]), one_count_each(1)).table
+    table = annotate_chunk(Told([row]), one_count_each(1)).table
     assert table["predicted"][0] == f"type {np.argmax(row)}" != table["second"][0]
     assert table["second_probability"][0] == pytest.approx(sorted(row)[1])
 
@@ -106,18 +106,18 @@ def test_the_second_best_is_another_type_even_among_equals(row):
 )
 def test_levels_of_confidence(probability, level):
     model = Told([[probability, 1 - probability]])
-    assert annotate(model, one_count_each(1)).table["confidence"][0] == level
+    assert annotate_chunk(model, one_count_each(1)).table["confidence"][0] == level
 
 
 def test_levels_go_by_the_calibrated_probability():
-    table = annotate(Told([[0.95, 0.05]], temperature=4.0), one_count_each(1)).table
+    table = annotate_chunk(Told([[0.95, 0.05]], temperature=4.0), one_count_each(1)).table
     assert table["probability"][0] == pytest.approx(19**0.25 / (1 + 19**0.25))
     assert table["confidence"][0] == "medium"
 
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_a_cell_without_counts_is_not_known(method):
-    table = annotate(trained(method), with_empty_cells()).table
+    table = annotate_chunk(trained(method), with_empty_cells()).table
     assert not table["known"][[3, 11]].any() and table["known"].any()
     assert np.isfinite(table["probability"]).all()
 
@@ -126,7 +126,7 @@ def test_without_novelty_every_other_cell_passes_for_known():
     cells = one_count_each(3)
     cells.X[1, 0] = 0
     cells.X.eliminate_zeros()
-    result = annotate(Told(np.full((3, 2), 0.5)), cells)
+    result = annotate_chunk(Told(np.full((3, 2), 0.5)), cells)
     assert result.table["known"].tolist() == [True, False, True] and result.space.shape == (3, 0)
 
 
@@ -140,7 +140,7 @@ def test_strangers_are_told_by_the_threshold_of_the_predicted_type():
     model = Told([[0.9, 0.1], [0.1, 0.9]] * 2 + [[0.1, 0.9], [0.9, 0.1]], cells)
     novelty = Novelty.fit(features, labels, features, sure)
     model.novelty_ = replace(novelty, thresholds=novelty.thresholds + np.array([0, 20]))
-    table = annotate(model, one_count_each(6)).table
+    table = annotate_chunk(model, one_count_each(6)).table
     assert table["known"].tolist() == [True, True, False, True, False, False]
 
 
@@ -150,7 +150,7 @@ def test_a_twentieth_of_known_cells_is_refused_at_most(method, n_cells):
     """Of the validation cells of every predicted type, whatever the chunks they come in."""
     cells = known_cells()[PARTS == "val"].copy()
     chunks = [cells[i : i + n_cells].copy() for i in range(0, 72, n_cells)]
-    table = pd.concat([annotate(trained(method), chunk).table for chunk in chunks])
+    table = pd.concat([annotate_chunk(trained(method), chunk).table for chunk in chunks])
     unknown = (~table["known"]).groupby(table["predicted"])
     assert (unknown.sum() <= 0.05 * unknown.size()).all()
 
@@ -162,7 +162,9 @@ def test_other_types_are_refused_more_often_than_known_ones(method):
     strange.X = sp.csr_matrix(np.random.default_rng(1).poisson(3.0, (60, 60)).astype(np.float32))
     strange.X[:, :30] *= 6
     model = trained(method)
-    unknown = [(~annotate(model, cells).table["known"]).mean() for cells in (strange, new_cells())]
+    unknown = [
+        (~annotate_chunk(model, cells).table["known"]).mean() for cells in (strange, new_cells())
+    ]
     assert unknown[0] > 0.5 > 0.25 > unknown[1]
 
 
@@ -171,27 +173,27 @@ def test_other_types_are_refused_more_often_than_known_ones(method):
 def test_chunks_are_annotated_as_the_whole(method, n_cells):
     """Baselines to the last bit; a network adds up in the order of its batch."""
     model, cells = trained(method), with_empty_cells()
-    parts = [annotate(model, cells[i : i + n_cells].copy()) for i in range(0, 50, n_cells)]
+    parts = [annotate_chunk(model, cells[i : i + n_cells].copy()) for i in range(0, 50, n_cells)]
     together = Annotations(
         pd.concat([part.table for part in parts], ignore_index=True),
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.space for part in parts]),
     )
-    assert_same(together, annotate(model, cells), 1e-4 if method == "geneformer" else 0)
+    assert_same(together, annotate_chunk(model, cells), 1e-4 if method == "geneformer" else 0)
 
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_a_saved_model_annotates_identically(tmp_path_factory, method):
     loaded = CellClassifier.load(saved_in(tmp_path_factory, method))
-    assert_same(annotate(loaded, new_cells()), annotate(trained(method), new_cells()))
+    assert_same(annotate_chunk(loaded, new_cells()), annotate_chunk(trained(method), new_cells()))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_threads_change_no_annotation(method):
-    model, expected = trained(method), annotate(trained(method), new_cells())
+    model, expected = trained(method), annotate_chunk(trained(method), new_cells())
     try:
         model.jobs = 2
-        assert_same(annotate(model, new_cells()), expected)
+        assert_same(annotate_chunk(model, new_cells()), expected)
     finally:
         model.jobs = 1
 
@@ -250,8 +252,8 @@ def aligned(model: CellClassifier, cells: ad.AnnData) -> ad.AnnData:
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_names_and_order_of_genes_change_nothing(method, spelling):
     model, cells = trained(method), new_cells()
-    found = annotate(model, aligned(model, SPELLINGS[spelling](cells)))
-    assert_same(found, annotate(model, cells))
+    found = annotate_chunk(model, aligned(model, SPELLINGS[spelling](cells)))
+    assert_same(found, annotate_chunk(model, cells))
     assert len(set(found.table["predicted"])) > (method != "majority")
 
 
@@ -263,8 +265,8 @@ def test_missing_genes_count_as_never_seen(method):
     zeros[:, 5:15] = 0
     silent = ad.AnnData(sp.csr_matrix(zeros), cells.obs, cells.var)
     without = cells[:, [*range(5), *range(15, 60)]].copy()
-    found = annotate(model, aligned(model, without))
-    assert_same(found, annotate(model, aligned(model, silent)))
+    found = annotate_chunk(model, aligned(model, without))
+    assert_same(found, annotate_chunk(model, aligned(model, silent)))
     assert np.isfinite(found.probabilities).all()
 
 
@@ -274,10 +276,10 @@ def test_other_genes_count_in_library_sizes(method):
     model, cells = trained(method), known_cells(30, seed=4)
     others = np.flatnonzero(~np.isin(cells.var_names, model.genes_))
     assert len(others) >= 20
-    assert_same(annotate(model, aligned(model, cells)), annotate(model, cells))
+    assert_same(annotate_chunk(model, aligned(model, cells)), annotate_chunk(model, cells))
     if method == "logistic_regression":  # ranks, trees and shares see less of a cell's size
-        alone = annotate(model, cells[:, model.genes_].copy())
-        assert not np.allclose(alone.probabilities, annotate(model, cells).probabilities)
+        alone = annotate_chunk(model, cells[:, model.genes_].copy())
+        assert not np.allclose(alone.probabilities, annotate_chunk(model, cells).probabilities)
 
 
 @settings(max_examples=100, deadline=None)

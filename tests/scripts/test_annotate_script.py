@@ -20,8 +20,8 @@ from trained_models import EVERY_METHOD, IDS, known_cells, new_cells, saved_in, 
 import annotate as script
 import multiclass_baselines
 from cellclassifier import cli as command
-from cellclassifier.annotation.predict import annotate
-from cellclassifier.annotation.predict import write as annotation_files
+from cellclassifier.annotation import write as annotation_files
+from cellclassifier.annotation.predict import annotate_chunk
 from cellclassifier.data.digests import sha256
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.errors import InputError
@@ -72,7 +72,7 @@ def test_the_files_say_what_the_model_says(tmp_path_factory, tmp_path, method, c
     cells.write_h5ad(tmp_path / "a.h5ad")
     paths = tmp_path / "a.h5ad", write_npy(tmp_path / "b.npy", cells)
     run(saved_in(tmp_path_factory, method), output, *paths, chunk_cells=chunk_cells)
-    expected = annotate(trained(method), cells)
+    expected = annotate_chunk(trained(method), cells)
     atol = 1e-4 if method == "geneformer" else 1e-6
     for name in ("a", "b"):
         folder = output / "annotations" / name
@@ -135,9 +135,9 @@ def test_the_cells_shown_are_the_same_in_chunks(tmp_path, monkeypatch, chunk_cel
     model, cells = trained("logistic_regression"), new_cells()
     with annotation_files.annotation_files(tmp_path, model.classes_, 50, seed=3) as files:
         for start in range(0, 50, chunk_cells):
-            files.add(annotate(model, cells[start : start + chunk_cells].copy()))
+            files.add(annotate_chunk(model, cells[start : start + chunk_cells].copy()))
     assert len(files.shown) == 12 == len(set(files.shown)) and files.shown[-1] < 50
-    np.testing.assert_array_equal(files.space, annotate(model, cells).space[files.shown])
+    np.testing.assert_array_equal(files.space, annotate_chunk(model, cells).space[files.shown])
 
 
 def test_a_map_needs_some_cells_and_known_types(model, tmp_path):
@@ -296,7 +296,7 @@ def test_antibodies_are_no_genes(model, tmp_path, capsys):
     both.var["feature_types"] = ["Gene Expression"] * cells.n_vars + ["Antibody Capture"] * 3
     both.write_h5ad(tmp_path / "cite.h5ad")
     run(model, tmp_path, tmp_path / "cite.h5ad")
-    expected = annotate(trained("logistic_regression"), cells).table
+    expected = annotate_chunk(trained("logistic_regression"), cells).table
     found = annotations_of(tmp_path / "annotations/cite")
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, atol=1e-6)
     assert "3 columns are no genes" in capsys.readouterr().out
@@ -307,7 +307,7 @@ def test_a_layer_is_annotated_where_asked_for(model, tmp_path):
     cells.layers["counts"], cells.X = cells.X, np.log1p(cells.X)
     cells.write_h5ad(tmp_path / "x.h5ad")
     run(model, tmp_path, tmp_path / "x.h5ad", layer="counts")
-    expected = annotate(trained("logistic_regression"), new_cells()).table
+    expected = annotate_chunk(trained("logistic_regression"), new_cells()).table
     found = annotations_of(tmp_path / "annotations/x")
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, atol=1e-6)
 

@@ -21,7 +21,8 @@ from cellclassifier.data.features import CountFeatures
 from cellclassifier.errors import InputError
 from cellclassifier.interface import CellClassifier, Outputs
 from cellclassifier.models.baselines.importance import feature_importance
-from cellclassifier.models.baselines.recipes import METHODS, RECIPES, Recipe
+from cellclassifier.models.baselines.options import METHODS
+from cellclassifier.models.baselines.recipes import RECIPES, Recipe
 from cellclassifier.models.baselines.skops_file import load_parts, save_parts
 from cellclassifier.protocol.metrics import METRICS, score
 

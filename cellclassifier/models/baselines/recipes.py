@@ -81,4 +81,3 @@ RECIPES: dict[str, Recipe] = {
         threads="trees__n_jobs",
     ),
 }
-METHODS = tuple(RECIPES)

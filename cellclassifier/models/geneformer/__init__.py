@@ -2,3 +2,7 @@
 
 Nothing is imported here, so that reading files and tokenizing need no torch.
 """
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(__name__, {})

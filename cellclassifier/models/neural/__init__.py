@@ -1,1 +1,5 @@
 """What the networks share."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(__name__, {})

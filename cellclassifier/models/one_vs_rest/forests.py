@@ -16,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cellclassifier.data.features import CountFeatures
 from cellclassifier.errors import InputError
+from cellclassifier.models.one_vs_rest.options import ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
 from cellclassifier.protocol.splits import split_cells, types_with_at_least
 
@@ -44,17 +45,6 @@ class Fit:
     def rng(self) -> np.random.Generator:
         """Its own random numbers, whichever other fits there are and in whatever order."""
         return np.random.default_rng([zlib.crc32(self.name.encode()), self.seed])
-
-
-@dataclass(frozen=True)
-class ForestOptions:
-    """What the forests are like."""
-
-    n_trees: int = 100
-    """trees per forest"""
-
-    n_genes: int = 1000
-    """genes each forest may look at: those of highest ANOVA F in its own training cells"""
 
 
 def plan(labels: np.ndarray, seeds) -> list[Fit]:

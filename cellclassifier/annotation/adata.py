@@ -1,0 +1,183 @@
+"""Annotate an AnnData in memory, as from a notebook: obs, obsm and uns are written, X never."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from tqdm import tqdm
+
+import cellclassifier
+from cellclassifier.annotation.model import find_genes, load_model
+from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize
+from cellclassifier.annotation.write import obs_columns
+from cellclassifier.data.match_genes import GeneMatch
+from cellclassifier.data.validate import check_counts
+from cellclassifier.errors import InputError
+from cellclassifier.interface import CellClassifier
+from cellclassifier.options import available_cores
+from cellclassifier.output.files import safe_name
+
+SPACE, PROBABILITIES, ABOUT = "X_cellclassifier", "cellclassifier_probabilities", "cellclassifier"
+log = logging.getLogger(__name__)
+
+
+def annotate(
+    adata: ad.AnnData,
+    model: CellClassifier | Path | str,
+    *,
+    layer: str | None = None,
+    min_genes_found: float = 0.5,
+    chunk_cells: int = 10_000,
+    jobs: int | None = None,
+) -> pd.DataFrame:
+    """Name the type of every cell of an AnnData of raw counts, and say which no known type fits.
+
+    Writes into ``adata``, once all is known (nothing if anything fails):
+
+    - ``obs``: predicted_cell_type (categorical), predicted_probability (calibrated),
+      predicted_known (False: no type of the model's, or no counts at all);
+    - ``obsm["cellclassifier_probabilities"]``: DataFrame, n_cells x n_types (a "/" in a
+      type's name becomes "_", as an .h5ad takes none; ``uns`` has the names as they are);
+    - ``obsm["X_cellclassifier"]``: n_cells x n_components, the cells among the known types, for
+      neighbours and maps (not of a model that saw no validation cells);
+    - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found.
+
+    The counts stay as they are. They may be CSR, CSC or dense, whole numbers of any type; they are
+    looked at ``chunk_cells`` at a time. A view becomes a copy of its own, as whenever obs of
+    a view is written; what is backed by a file is read from there, and the file is not changed.
+
+    model: a fitted model, or the folder of a saved one; layer: where the raw counts are, default
+    X, "raw" for ``adata.raw``; min_genes_found: least share of the model's genes, by importance;
+    jobs: threads, default: those the model has, all cores for a model read from its folder.
+
+    Returns a row per predicted type, and one for all (see ``summarize``).
+    Raises InputError, in one sentence, for values that are no raw counts, or too few known genes.
+    """
+    _require_positive(chunk_cells=chunk_cells, jobs=jobs)
+    try:
+        matrix, var = _counts_of(adata, layer)
+        model = _ready(model, jobs)
+        match, share = find_genes(model, var, min_genes_found)
+        result = _annotate_chunks(model, match, _chunks(matrix, chunk_cells), adata.n_obs)
+    except InputError as error:
+        raise InputError(_in_python(str(error))) from None
+    about = _about(model) | {"layer": layer or "X", "genes_found": share}
+    with _writable(adata):
+        _write(adata, result, model.classes_, about)
+    table = result.table
+    return summarize(table["predicted"], table["probability"].to_numpy(), table["known"].to_numpy())
+
+
+def _require_positive(**options: int | None) -> None:
+    for name, value in options.items():
+        if value is not None and value < 1:
+            raise InputError(f"{name}={value}: expected at least 1")
+
+
+def _counts_of(adata: ad.AnnData, layer: str | None):
+    """The matrix and its gene table, of an AnnData that annotations can be written into."""
+    if not isinstance(adata, ad.AnnData):
+        raise TypeError(f"expected an AnnData, found {type(adata).__name__}")
+    if adata.isbacked and adata.is_view:
+        raise InputError("a view of a backed AnnData cannot be written: annotate view.to_memory()")
+    if adata.n_obs == 0:
+        raise InputError("the AnnData holds no cells")
+    if layer is None and adata.X is not None:
+        return adata.X, adata.var
+    if layer in adata.layers:
+        return adata.layers[layer], adata.var
+    if layer == "raw" and adata.raw is not None:
+        return adata.raw.X, adata.raw.var
+    known = ", ".join([*adata.layers, *["raw"] * (adata.raw is not None)]) or "no layers"
+    wanted = "X" if layer is None else f"layer {layer!r}"
+    raise InputError(f"the AnnData has no {wanted}: it has {known}; choose with layer=")
+
+
+def _ready(model: CellClassifier | Path | str, jobs: int | None) -> CellClassifier:
+    if isinstance(model, Path | str):
+        model = load_model(model)
+        jobs = jobs or available_cores()
+    if not isinstance(model, CellClassifier):
+        raise TypeError(f"expected a model or its folder, found {type(model).__name__}")
+    if jobs:
+        model.use_jobs(jobs)
+    return model
+
+
+def _chunks(matrix, n_cells: int) -> Iterator[sp.csr_matrix]:
+    """Checked counts of ``n_cells`` cells after another, CSR float32, in memory of their own."""
+    if isinstance(matrix, ad.abc.CSCDataset):
+        log.info("The file stores its matrix by columns (CSC): all of it is read.")
+        matrix = matrix.to_memory()
+    if sp.issparse(matrix) and matrix.format != "csr":
+        matrix = matrix.tocsr()
+    for start in range(0, matrix.shape[0], n_cells):
+        rows = matrix[start : start + n_cells]
+        if sp.issparse(rows):
+            rows = rows.copy()  # a slice shares memory, and the check sorts and drops zeros
+        yield check_counts(rows, *rows.shape)
+
+
+def _annotate_chunks(
+    model: CellClassifier, match: GeneMatch, chunks: Iterator[sp.csr_matrix], n_cells: int
+) -> Annotations:
+    """Annotations of all cells, which the table calls by their numbers."""
+    parts, start = [], 0
+    with tqdm(total=n_cells, unit="cell", disable=None) as progress:
+        for counts in chunks:
+            numbers = np.arange(start, start := start + counts.shape[0])
+            parts.append(annotate_chunk(model, match.align(counts, numbers.astype(str))))
+            progress.update(len(numbers))
+    return Annotations(
+        pd.concat([part.table for part in parts], ignore_index=True),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.space for part in parts]),
+    )
+
+
+def _about(model: CellClassifier) -> dict:
+    """What uns keeps of the model, as values that an .h5ad can hold."""
+    return {
+        "method": model.method,
+        "types": np.asarray(model.classes_, dtype=object),
+        "digest": (model.provenance_ or {}).get("digest") or "",  # none before it was saved
+        "version": cellclassifier.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _write(adata: ad.AnnData, result: Annotations, types: np.ndarray, about: dict) -> None:
+    table = result.table.astype({"predicted": pd.CategoricalDtype(types)})
+    for name, column in obs_columns(table, adata.obs_names).items():
+        adata.obs[name] = column.array  # by position: two cells may have one name
+    names = [safe_name(name) for name in types.tolist()]  # an .h5ad takes no "/" in a key
+    adata.obsm[PROBABILITIES] = pd.DataFrame(result.probabilities, adata.obs_names, names)
+    adata.obsm.pop(SPACE, None)  # of another model
+    if result.space.shape[1]:
+        adata.obsm[SPACE] = result.space.astype(np.float32)
+    adata.uns[ABOUT] = about
+
+
+@contextmanager
+def _writable(adata: ad.AnnData) -> Iterator[None]:
+    """Say in a sentence what anndata warns of when a view is written."""
+    if adata.is_view:
+        log.info("A view is annotated: it becomes a copy, its parent does not change.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ad.ImplicitModificationWarning)
+        yield
+
+
+def _in_python(message: str) -> str:
+    """Options of the shell as arguments of ``annotate``: "--layer" as "layer="."""
+    return re.sub(r"--([a-z][a-z-]*)", lambda match: match[1].replace("-", "_") + "=", message)

@@ -1,0 +1,179 @@
+"""Name the cells of new files with a trained model, and say which are of no type it knows.
+
+Any model that the scripts saved will do; the files need raw counts and gene names, no labels. An
+.h5ad stored by rows is read a chunk at a time, whatever its size. Outputs, for every file, under
+model_output/annotations/<file's name>/:
+
+    annotations.csv           cell, predicted, probability, second, second_probability,
+                              confidence (high, medium, low), known
+    probabilities.parquet     the calibrated probability of every type for every cell
+    summary.csv               cells per predicted type, and the share of unknown ones
+    annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
+    umap.png                  the cells by predicted type and by confidence (--umap)
+    about.json                which model this was, trained on what, and the share of genes found
+
+and model_output/results/run_annotate.json of the last run.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from cellclassifier import annotation, data, output, plots
+from cellclassifier.errors import InputError
+from cellclassifier.options import CommonOptions, available_cores, require_positive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cellclassifier.annotation.write import AnnotationFiles
+    from cellclassifier.data.open import CellSource
+    from cellclassifier.interface import CellClassifier
+
+WHEN_STOPPED = "Files that were finished are kept."
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(CommonOptions):
+    """Options of annotation."""
+
+    model: Path
+    """folder of a saved model, for instance model_output/models/soft_vote"""
+
+    cells: tuple[Path, ...] = ()
+    """.npy or .h5ad files with raw counts; default: ./cells.npy or data/cells.npy, else the
+    embedded sample"""
+
+    layer: str | None = None
+    """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
+
+    min_genes_found: float = 0.5
+    """stop where less than this share of the model's genes, by importance, is in the file"""
+
+    chunk_cells: int = 10_000
+    """cells that are in memory at a time"""
+
+    write_h5ad: bool = False
+    """also write a copy of the .h5ad with the annotations in obs"""
+
+    umap: bool = False
+    """also draw a UMAP of (at most 20,000 of) the cells"""
+
+
+def main(config: Config) -> dict[str, pd.DataFrame]:
+    """Annotate every file; returns its summary by the name of its folder."""
+    _check(config)
+    folder = config.output / "annotations"
+    record = output.RunRecord("annotate", config, output.Output(config.output))
+
+    with record.step("model"):
+        model = annotation.load_model(config.model)
+        model.use_jobs(config.jobs or available_cores())
+    summaries, facts = {}, {}
+    for path in config.cells or (None,):
+        with record.step("open"):
+            source = _open(path, config, model)
+        name = source.path.stem
+        with record.step("annotate"):
+            files, facts[name] = _annotate(config, model, source, folder / name)
+        with record.step("outputs"):
+            summaries[name] = _write_others(config, source, files, folder / name)
+            about = facts[name] | {"model": annotation.about(model)}
+            output.write_json(folder / name / "about.json", about)
+        table = summaries[name].round(3).to_string(index=False)
+        log.info("== %s\n%s", source.path, table)
+    record.write(model=annotation.about(model), files=facts)
+    log.info("Outputs: %s", folder.resolve())
+    return summaries
+
+
+def _check(config: Config) -> None:
+    require_positive(config, "chunk_cells", "jobs")
+    if not 0 <= config.min_genes_found <= 1:
+        raise InputError(f"--min-genes-found {config.min_genes_found}: expected 0 to 1")
+    if not 0 <= config.seed < 2**32:
+        raise InputError(f"--seed {config.seed}: expected 0 to 2**32 - 1")
+    for path in config.cells or (None,):  # all of them before the first is annotated
+        found = data.find_cells(path)
+        if found is not None:
+            _check_file(found, config)
+    names = [path.stem for path in config.cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"two files are called {twice[0]}, and outputs go by that name: annotate them one "
+            "after the other, each with an --output of its own"
+        )
+
+
+def _check_file(path: Path, config: Config) -> None:
+    for option, given in (("--write-h5ad", config.write_h5ad), ("--layer", config.layer)):
+        if given and path.suffix != ".h5ad":
+            raise InputError(f"{option} is for .h5ad files, and {path} is none: leave it out")
+    folder = config.output / "annotations" / path.stem
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            f"{path} lies where its own annotations are to be written: choose another --output"
+        )
+
+
+def _open(path: Path | None, config: Config, model: CellClassifier) -> CellSource:
+    source = data.open_cells(path, config.layer)
+    if not config.umap:
+        return source
+    if model.novelty_ is None:
+        raise InputError("--umap needs a model that learned from validation cells: leave it out")
+    fewest = plots.annotated_map.FEWEST_CELLS
+    if source.n_cells < fewest:
+        raise InputError(
+            f"--umap needs at least {fewest} cells, and {source.path} has {source.n_cells}: leave "
+            "the option out"
+        )
+    return source
+
+
+def _annotate(
+    config: Config, model: CellClassifier, source: CellSource, folder: Path
+) -> tuple[AnnotationFiles, dict]:
+    """Write the annotations of one file, chunk by chunk."""
+    match, share = annotation.find_genes(model, source.var, config.min_genes_found)
+    start = 0
+    with (
+        annotation.annotation_files(folder, model.classes_, source.n_cells, config.seed) as files,
+        tqdm(total=source.n_cells, unit="cell", desc=source.path.name) as progress,
+    ):
+        for counts in source.chunks(config.chunk_cells):
+            names = source.cell_names[start : start + counts.shape[0]]
+            files.add(annotation.annotate_chunk(model, match.align(counts, names)))
+            start += len(names)
+            progress.update(len(names))
+    return files, {"file": str(source.path), "cells": source.n_cells, "genes_found": share}
+
+
+def _write_others(
+    config: Config, source: CellSource, files: AnnotationFiles, folder: Path
+) -> pd.DataFrame:
+    """summary.csv and, where asked for, annotated.h5ad and umap.png; returns the summary."""
+    for name in ("annotated.h5ad", "umap.png"):  # of an earlier run, they would not fit the table
+        (folder / name).unlink(missing_ok=True)
+    kept = files.kept
+    summary = annotation.summarize(
+        kept["predicted"], kept["probability"].to_numpy(), kept["known"].to_numpy()
+    )
+    output.write_csv(folder / "summary.csv", summary)
+    if config.write_h5ad:
+        columns = annotation.obs_columns(kept, source.cell_names)
+        with output.atomic_path(folder / "annotated.h5ad") as path:
+            data.write_annotated(source, columns, path)
+    if config.umap:
+        places = plots.annotated_map.umap_of(files.space, config.seed)
+        shown = kept.iloc[files.shown].reset_index(drop=True)
+        figure = plots.annotated_map.annotated_map(places, shown, len(kept))
+        output.write_figure(folder / "umap.png", figure)
+    return summary

@@ -1,0 +1,27 @@
+"""Which cells take part, and how they are split: options, readable without pandas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SubsetOptions:
+    """Which cells take part: shared by every script."""
+
+    seed: int = 42
+    """seed of the first split; the others count up from it"""
+
+    max_cells: int | None = None
+    """use a random subset of about so many cells, stratified by type"""
+
+    min_cells_per_type: int | None = None
+    """leave out types with fewer cells (at least 3 are needed to be in all parts)"""
+
+
+@dataclass(frozen=True)
+class SplitOptions(SubsetOptions):
+    """Which cells take part, and how often they are split."""
+
+    n_splits: int = 3
+    """how many train / validation / test splits"""
