@@ -29,7 +29,7 @@ from cellclassifier.data import gene_symbols as genes
 from cellclassifier.data.match_genes import GeneMatch, match_genes
 from cellclassifier.data.open import open_cells
 from cellclassifier.data.read import CellsOptions, read_cells
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import GeneClassifier
 
 UNKNOWN = "(unknown)"
 
@@ -82,12 +82,12 @@ def match(names, symbols, var: pd.DataFrame) -> GeneMatch:
     return match_genes(np.asarray(names, dtype=str), np.asarray(symbols, dtype=str), var)
 
 
-def model_on(cells: ad.AnnData, method: str, seed: int) -> CellClassifier:
+def model_on(cells: ad.AnnData, method: str, seed: int) -> GeneClassifier:
     """A trained model."""
     return trained(cells, method, seed)[0]
 
 
-def compare(title: str, model: CellClassifier, source, labels: pd.Series) -> None:
+def compare(title: str, model: GeneClassifier, source, labels: pd.Series) -> None:
     """Print the file's labels against the predicted types, and the share unknown of each."""
     found = match(model.genes_, model.symbols_, source.var)
     counts = next(source.chunks(source.n_cells))

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.common import full_size_cells, print_table
 from cellclassifier.data.features import CountFeatures
+from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.models.baselines.boosting import BoostedTrees
 from cellclassifier.options import available_cores
@@ -45,7 +46,7 @@ def main(config: Config) -> None:
     train, test = parts == "train", parts == "test"
     features = CountFeatures(n_genes=config.n_genes, scale=False)
     x_train = features.fit_transform(cells[train].copy(), labels[train])
-    x_test = features.transform(cells[test].copy())
+    x_test = features.transform(GeneCounts.of(cells[test].copy(), features.genes_))
     rows = []
     for name, (model, dense) in _models(config.rounds).items():
         start = time.perf_counter()

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from benchmarks.common import print_table, shared_data
 from cellclassifier import cli as command
 from cellclassifier.data.read import CellsOptions, read_cells
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.classifier import make_baseline
 from cellclassifier.output.files import Output
 from cellclassifier.plots import novelty as novelty_plots
@@ -105,7 +105,7 @@ def measure_stranger(cells: ad.AnnData, method: str, left_out: str, seed: int) -
     }
 
 
-def trained(cells: ad.AnnData, method: str, seed: int) -> tuple[CellClassifier, ad.AnnData]:
+def trained(cells: ad.AnnData, method: str, seed: int) -> tuple[GeneClassifier, ad.AnnData]:
     """A model with calibration and thresholds, and the test cells it has not seen."""
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     parts = split_cells(labels, seed)
@@ -115,7 +115,7 @@ def trained(cells: ad.AnnData, method: str, seed: int) -> tuple[CellClassifier, 
     return model, subsets["test"]
 
 
-def judged(model: CellClassifier, cells: ad.AnnData) -> pd.DataFrame:
+def judged(model: GeneClassifier, cells: ad.AnnData) -> pd.DataFrame:
     """Of every cell its novelty score, whether it is refused, and whether it is named right."""
     outputs = model.outputs(cells)
     code = outputs.probabilities.argmax(axis=1)

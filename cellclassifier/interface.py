@@ -1,9 +1,10 @@
-"""The one interface of every classifier: cells (AnnData of raw counts) in, cell types out."""
+"""The contract of every model: cells (or images) in, probabilities of what was asked out."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import time
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Self
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
-from cellclassifier import model_folder as saved
+from cellclassifier import model_folder
+from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.data.match_genes import match_genes
 from cellclassifier.errors import InputError
+from cellclassifier.protocol.questions import as_targets, question
+from cellclassifier.protocol.targets import Targets
 from cellclassifier.trust.calibration import Calibration, fit_calibration
 from cellclassifier.trust.novelty import NOVELTY_FILE, Novelty
 
@@ -24,39 +28,44 @@ from cellclassifier.trust.novelty import NOVELTY_FILE, Novelty
 class Outputs:
     """What a model makes of some cells.
 
-    probabilities: (n_cells, n_types) before calibration, rows sum to 1; features: (n_cells,
-    n_features), dense or CSR, the numbers in which the model sees the cells.
+    probabilities: (n_cells, n_names) before calibration; features: (n_cells, n_features), dense or
+    CSR, the numbers in which the model sees the cells.
     """
 
     probabilities: np.ndarray
     features: np.ndarray | sp.csr_matrix
 
 
-class CellClassifier(ABC):
-    """A classifier of cells; it normalises and selects genes itself, from its training cells.
+class Classifier(ABC):
+    """A model of any input. A new system subclasses it in a file of its own.
 
-    A new system subclasses it in a file of its own. ``fit`` sets ``classes_`` (sorted type
-    names) and ``genes_`` (the var_names it looks at). ``learn_trust`` may follow: then
-    probabilities are calibrated (``calibration_``) and strangers are told (``novelty_``).
+    After ``fit``: ``targets_`` (what it is asked, without answers), ``calibration_``, ``novelty_``
+    (None without validation cells), ``fit_seconds_`` (of learning, without calibration).
     """
 
     method: str  # the name in tables, file names and folders
+    version: int = 1  # raised when the method's results change: finished parts depend on it
     packages: tuple[str, ...] = ("numpy",)  # whose versions a saved model depends on
-    classes_: np.ndarray
-    genes_: np.ndarray
-    jobs: int = 1  # threads to predict with
+    targets_: Targets
     calibration_: Calibration = Calibration()
     novelty_: Novelty | None = None
-    symbols_: np.ndarray | None = None  # of genes_, for cells whose genes are named otherwise
+    fit_seconds_: float = 0.0
     provenance_: dict | None = None  # of a loaded model: data, split, digest
 
     @abstractmethod
-    def fit(self, cells: ad.AnnData, labels: np.ndarray, validation=None) -> Self:
-        """Learn from raw counts; ``validation`` is (cells, labels), for choices only."""
+    def _fit(self, x, targets: Targets, validation: tuple | None) -> None:
+        """Learn; ``validation`` is (x, targets), for choices only."""
+
+    def _note_inputs(self, x) -> None:
+        """Note of the training input what new inputs will be matched by."""
 
     @abstractmethod
-    def outputs(self, cells: ad.AnnData) -> Outputs:
-        """Probabilities and features of any cells of raw counts; genes are found by name."""
+    def outputs(self, x) -> Outputs:
+        """Probabilities before calibration, and features."""
+
+    @abstractmethod
+    def n_features(self) -> int:
+        """Columns of the features that ``outputs`` gives."""
 
     @abstractmethod
     def _save_parts(self, folder: Path) -> dict:
@@ -67,64 +76,82 @@ class CellClassifier(ABC):
     def _load_parts(cls, folder: Path, description: dict) -> Self:
         """Read what ``_save_parts`` wrote; ``description`` is the content of model.json."""
 
-    def gene_importance(self) -> np.ndarray:
-        """How much the model leans on each of ``genes_``, (n_genes,) >= 0; equal by default."""
-        return np.ones(len(self.genes_))
+    @property
+    def classes_(self) -> np.ndarray:
+        """(n_names,) str: the columns of probabilities."""
+        return self.targets_.names
 
-    def n_features(self) -> int:
-        """Columns of the features that ``outputs`` gives; by default one for each of ``genes_``."""
-        return len(self.genes_)
+    def fit(self, x, targets, validation=None) -> Self:
+        """Learn, calibrate, and learn what known cells look like.
+
+        x: the model's input, n rows; targets: ``Targets``, or an array of labels (n,);
+        validation: (x, targets) of cells to choose by, without which nothing is calibrated.
+        Raises InputError where a validation cell has a label that no training cell has.
+        """
+        self.fit_with_outputs(x, targets, validation)
+        return self
+
+    def fit_with_outputs(self, x, targets, validation=None) -> dict[str, Outputs]:
+        """``fit``; returns the outputs that it computed on the way, of "train" and "val"."""
+        targets = as_targets(targets)
+        self.targets_, self.calibration_, self.novelty_ = targets[:0], Calibration(), None
+        if validation is not None:
+            val_x, answers = validation
+            answers = answers.answers if isinstance(answers, Targets) else answers
+            validation = val_x, targets.alike(answers)
+        start = time.perf_counter()
+        self._fit(x, targets, validation)
+        self.fit_seconds_ = time.perf_counter() - start
+        self._note_inputs(x)
+        if validation is None:
+            return {}
+        outputs = {"train": self.outputs(x), "val": self.outputs(validation[0])}
+        self._calibrate(outputs, targets, validation[1])
+        return outputs
+
+    def _calibrate(self, outputs: dict[str, Outputs], targets: Targets, validation: Targets):
+        self.calibration_ = fit_calibration(validation, outputs["val"].probabilities)
+        clusters = targets.clusters()
+        if clusters is not None:
+            known, new = outputs["train"], outputs["val"]
+            self.novelty_ = Novelty.fit(known.features, clusters, new.features, new.probabilities)
+
+    def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities of ``outputs`` as they should be believed, (n, n_names)."""
+        return self.targets_.tempered(probabilities, self.calibration_.temperature)
+
+    def predict_proba(self, x) -> np.ndarray:
+        """Calibrated probability of every name for every row of x, (n, n_names)."""
+        return self.calibrated(self.outputs(x).probabilities)
+
+    def predict(self, x) -> np.ndarray:
+        """The answer for every row of x: for one label (n,) str, for several (n, n_names) bool."""
+        return self.targets_.decide(self.predict_proba(x))
 
     def use_jobs(self, jobs: int) -> None:
         """Predict with so many threads from now on."""
         self.jobs = jobs
-
-    def predict_proba(self, cells: ad.AnnData) -> np.ndarray:
-        """Calibrated probability of every type for every cell, (n_cells, n_types)."""
-        return self.calibration_.apply(self.outputs(cells).probabilities)
-
-    def predict(self, cells: ad.AnnData) -> np.ndarray:
-        """Most probable type of every cell, (n_cells,)."""
-        return self.classes_[self.predict_proba(cells).argmax(axis=1)]
-
-    def name_genes(self, var: pd.DataFrame) -> None:
-        """Note the symbols of ``genes_``, var["gene_symbol"], by which other files may name them.
-
-        A gene that is not in ``var``, or without a symbol, goes by its id.
-        """
-        known = var["gene_symbol"].astype(str).to_dict()
-        self.symbols_ = np.array([known.get(gene, gene) for gene in self.genes_.tolist()])
-
-    def learn_trust(self, train: Outputs, labels: np.ndarray, validation: Outputs, val_labels):
-        """Learn a temperature from validation cells, and what known cells look like.
-
-        train, labels: what ``fit`` saw, and its outputs; validation, val_labels: cells that it did
-        not learn from.
-        """
-        self.calibration_ = fit_calibration(val_labels, validation.probabilities, self.classes_)
-        self.novelty_ = Novelty.fit(
-            train.features, labels, validation.features, validation.probabilities
-        )
 
     def save(self, folder: Path, **provenance) -> None:
         """Save without pickle into ``folder``, which is replaced whole once all is written.
 
         provenance: JSON values kept in model.json, for instance the data file's SHA-256.
         """
-        importance = self.gene_importance().astype(float)
-        symbols = self.genes_ if self.symbols_ is None else self.symbols_
         description = {
             "class": f"{type(self).__module__}.{type(self).__qualname__}",
             "method": self.method,
+            "question": self.targets_.kind,
             "types": self.classes_.tolist(),
             "versions": {name: importlib.metadata.version(name) for name in self.packages},
             "calibration": asdict(self.calibration_),
             **provenance,
-            "genes": self.genes_.tolist(),
-            "symbols": np.asarray(symbols).tolist(),
-            "importance": (importance / max(importance.sum(), 1e-300)).tolist(),
+            **self._description(),
         }
-        saved.write(folder, description, self._write_parts)
+        model_folder.write(folder, description, self._write_parts)
+
+    def _description(self) -> dict:
+        """What model.json holds beside what every model has."""
+        return {}
 
     def _write_parts(self, folder: Path) -> dict:
         if self.novelty_ is not None:
@@ -135,29 +162,92 @@ class CellClassifier(ABC):
     def load(cls, folder: Path) -> Self:
         """Read a saved model; InputError when the folder does not hold a whole one of this class.
 
-        ``CellClassifier.load`` reads a model of any class.
+        ``Classifier.load`` reads a model of any class.
         """
         folder = Path(folder)
-        description = saved.read_description(folder)
-        kind = saved.class_of(description, folder)
+        description = model_folder.read_description(folder)
+        kind = model_folder.class_of(description, folder)
         if not issubclass(kind, cls) or inspect.isabstract(kind):
             raise InputError(f"{folder} holds a {kind.__name__}, expected a {cls.__name__}")
+        kind._check_description(description, folder)
         model = kind._load_parts(folder, description)
-        model.classes_ = np.array(description["types"])
-        model.genes_ = np.array(description["genes"])
-        model.symbols_ = np.array(description["symbols"])
         model.provenance_ = {key: description.get(key) for key in ("data", "split", "digest")}
-        model._load_trust(folder, description)
+        try:
+            model._restore(folder, description)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{folder} is damaged ({error}): {model_folder.AGAIN}") from error
         return model
 
-    def _load_trust(self, folder: Path, description: dict) -> None:
-        try:
-            self.calibration_ = Calibration(**description["calibration"])
-            if not 0 < self.calibration_.temperature < np.inf:
-                raise ValueError(f"a temperature of {self.calibration_.temperature}")
-            if NOVELTY_FILE in description["files"]:
-                self.novelty_ = Novelty.load(
-                    folder / NOVELTY_FILE, self.n_features(), len(self.classes_)
-                )
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{folder} is damaged ({error}): {saved.AGAIN}") from error
+    @classmethod
+    def _check_description(cls, description: dict, folder: Path) -> None:
+        """Raise InputError where what ``_description`` wrote is not there."""
+
+    def _restore(self, folder: Path, description: dict) -> None:
+        """Take up what every model has; TypeError or ValueError where it is damaged."""
+        self.targets_ = question(description["question"], description["types"])
+        self.calibration_ = Calibration(**description["calibration"])
+        if not 0 < self.calibration_.temperature < np.inf:
+            raise ValueError(f"a temperature of {self.calibration_.temperature}")
+        if NOVELTY_FILE in description["files"]:
+            n_types = len(self.classes_)
+            self.novelty_ = Novelty.load(folder / NOVELTY_FILE, self.n_features(), n_types)
+
+
+class GeneClassifier(Classifier):
+    """A model of count matrices: AnnData of raw counts, or ``GeneCounts`` of its own genes.
+
+    It normalises and selects genes itself, from its training cells. ``_fit`` sets ``genes_``, the
+    var_names that it looks at; new cells are aligned to them here, once, and ``_outputs`` is given
+    its columns in its order.
+    """
+
+    genes_: np.ndarray
+    symbols_: np.ndarray  # of genes_, for cells whose genes are named otherwise
+    jobs: int = 1  # threads to predict with
+
+    @abstractmethod
+    def _outputs(self, cells: GeneCounts) -> Outputs:
+        """Probabilities before calibration, and features, from counts of ``genes_``."""
+
+    def outputs(self, cells: ad.AnnData | GeneCounts) -> Outputs:
+        """Probabilities before calibration, and features; genes are found by name."""
+        return self._outputs(self.align(cells))
+
+    def align(self, cells: ad.AnnData | GeneCounts) -> GeneCounts:
+        """Counts of ``genes_`` in their order; what is aligned already stays as it is."""
+        if isinstance(cells, GeneCounts):
+            return cells
+        return match_genes(self.genes_, self.symbols_, cells.var).align(cells.X)
+
+    def _note_inputs(self, x: ad.AnnData) -> None:
+        """Note the symbols of ``genes_``, var["gene_symbol"], by which other files may name them.
+
+        A gene without a symbol goes by its id.
+        """
+        known = x.var["gene_symbol"].astype(str).to_dict() if "gene_symbol" in x.var else {}
+        self.symbols_ = np.array([known.get(gene, gene) for gene in self.genes_.tolist()])
+
+    def gene_importance(self) -> np.ndarray:
+        """How much the model leans on each of ``genes_``, (n_genes,) >= 0; equal by default."""
+        return np.ones(len(self.genes_))
+
+    def n_features(self) -> int:
+        """Columns of the features; by default one for each of ``genes_``."""
+        return len(self.genes_)
+
+    def _description(self) -> dict:
+        importance = self.gene_importance().astype(float)
+        return {
+            "genes": self.genes_.tolist(),
+            "symbols": self.symbols_.tolist(),
+            "importance": (importance / max(importance.sum(), 1e-300)).tolist(),
+        }
+
+    @classmethod
+    def _check_description(cls, description: dict, folder: Path) -> None:
+        model_folder.check_genes(description, folder)
+
+    def _restore(self, folder: Path, description: dict) -> None:
+        self.genes_ = np.array(description["genes"])
+        self.symbols_ = np.array(description["symbols"])
+        super()._restore(folder, description)

@@ -26,11 +26,11 @@ from cellclassifier.errors import InputError
 
 FORMAT_VERSION = 3  # a newer one is refused
 DESCRIPTION = "model.json"
-TEXTS, LISTS, TABLES = (
-    ("method", "class", "digest"),
-    ("types", "genes", "symbols", "importance"),
-    ("versions", "files", "calibration"),
-)
+KINDS = {
+    **dict.fromkeys(("method", "class", "digest", "question"), str),
+    "types": list,
+    **dict.fromkeys(("versions", "files", "calibration"), dict),
+}
 # Whose saved state is for one minor version only, as is that of whatever is at version 0; the
 # others promise it for a major one.
 BY_MINOR_VERSION = ("scikit-learn",)
@@ -124,19 +124,28 @@ def class_of(description: dict, folder: Path) -> type:
 
 
 def _check_content(description: dict, path: Path) -> None:
-    kinds = dict.fromkeys(TEXTS, str) | dict.fromkeys(LISTS, list) | dict.fromkeys(TABLES, dict)
-    for key, kind in kinds.items():
+    for key, kind in KINDS.items():
         if not isinstance(description.get(key), kind):
             raise InputError(f"{path} is damaged (no {key!r}): {AGAIN}")
     if _digest(description) != description["digest"]:
         raise InputError(f"{path} was changed after the model was saved: {AGAIN}")
-    n_genes = len(description["genes"])
-    if any(len(description[key]) != n_genes for key in ("symbols", "importance")):
-        raise InputError(f"{path} is damaged (genes, symbols and importance disagree): {AGAIN}")
-    for key in LISTS:
-        is_one = _is_share if key == "importance" else _is_text
-        if not all(map(is_one, description[key])):
-            raise InputError(f"{path} is damaged ({key!r} holds other values): {AGAIN}")
+    _check_items(description, "types", _is_text, path)
+
+
+def check_genes(description: dict, folder: Path) -> None:
+    """Raise InputError unless a model.json names genes, their symbols and their importance."""
+    path = Path(folder) / DESCRIPTION
+    for key, is_one in (("genes", _is_text), ("symbols", _is_text), ("importance", _is_share)):
+        if not isinstance(description.get(key), list):
+            raise InputError(f"{path} is damaged (no {key!r}): {AGAIN}")
+        _check_items(description, key, is_one, path)
+        if len(description[key]) != len(description["genes"]):
+            raise InputError(f"{path} is damaged (genes, symbols and importance disagree): {AGAIN}")
+
+
+def _check_items(description: dict, key: str, is_one: Callable, path: Path) -> None:
+    if not all(map(is_one, description[key])):
+        raise InputError(f"{path} is damaged ({key!r} holds other values): {AGAIN}")
 
 
 def _is_text(value: object) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from trained_models import EVERY_METHOD, new_cells, saved_in, trained
 
 from cellclassifier.errors import InputError
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import Classifier
 from cellclassifier.model_folder import FORMAT_VERSION, read_description, seal
 from cellclassifier.models.baselines.classifier import Baseline
 
@@ -42,13 +42,13 @@ def change(folder, **changed) -> None:
 
 def refuse(folder, match: str) -> None:
     with pytest.raises(InputError, match=match):
-        CellClassifier.load(folder)
+        Classifier.load(folder)
 
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_the_class_is_found_and_everything_comes_back(tmp_path_factory, method):
     model, cells = trained(method), new_cells()
-    loaded = CellClassifier.load(saved_in(tmp_path_factory, method))
+    loaded = Classifier.load(saved_in(tmp_path_factory, method))
     assert type(loaded) is type(model) and loaded.method == method
     np.testing.assert_array_equal(loaded.predict_proba(cells), model.predict_proba(cells))
     np.testing.assert_allclose(loaded.predict_proba(cells).sum(axis=1), 1, atol=1e-5)
@@ -63,12 +63,12 @@ def test_the_class_is_found_and_everything_comes_back(tmp_path_factory, method):
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_a_loaded_model_can_be_saved_again(tmp_path_factory, tmp_path, method):
     folder = saved_in(tmp_path_factory, method)
-    CellClassifier.load(folder).save(tmp_path / "again")
+    Classifier.load(folder).save(tmp_path / "again")
     first, second = content_of(folder), content_of(tmp_path / "again")
     for key in ("class", "types", "genes", "symbols", "calibration", "versions"):
         assert first[key] == second[key]
     np.testing.assert_allclose(first["importance"], second["importance"], rtol=1e-6)
-    again = CellClassifier.load(tmp_path / "again")
+    again = Classifier.load(tmp_path / "again")
     cells = new_cells()
     np.testing.assert_array_equal(again.predict_proba(cells), trained(method).predict_proba(cells))
 
@@ -87,7 +87,7 @@ def test_no_pickle_is_saved_and_none_is_read(tmp_path_factory, monkeypatch, meth
 
     for name in ("load", "loads", "Unpickler"):
         monkeypatch.setattr(pickle, name, refused)
-    loaded = CellClassifier.load(folder)
+    loaded = Classifier.load(folder)
     assert loaded.predict_proba(new_cells()).shape == (50, 3)
 
 
@@ -142,7 +142,8 @@ def test_a_newer_format_is_told_before_anything_else(folder):
     refuse(folder, f"has format version {FORMAT_VERSION + 1}, this program reads")
 
 
-FIELDS = ("method", "class", "digest", "types", "genes", "symbols", "importance")
+FIELDS = ("method", "class", "digest", "types", "question")
+GENE_FIELDS = ("genes", "symbols", "importance")
 
 
 @pytest.mark.parametrize("key", [*FIELDS, "versions", "files", "calibration"])
@@ -152,6 +153,14 @@ def test_missing_fields_are_damage(folder, key, value):
     if value == "missing":
         del content[key]
     (folder / "model.json").write_text(json.dumps(content))
+    refuse(folder, rf"model\.json is damaged \(no '{key}'\)")
+
+
+@pytest.mark.parametrize("key", GENE_FIELDS)
+@pytest.mark.parametrize("value", [3, None])
+def test_a_model_of_genes_names_them(folder, key, value):
+    """Also where whoever took the names away sealed the folder again."""
+    change(folder, **{key: value})
     refuse(folder, rf"model\.json is damaged \(no '{key}'\)")
 
 
@@ -177,7 +186,7 @@ def test_an_edited_description_is_refused(folder, changed):
 def test_an_edit_that_changes_no_value_is_none(folder):
     content = content_of(folder)
     (folder / "model.json").write_text(json.dumps(dict(reversed(content.items())), indent=7))
-    assert CellClassifier.load(folder).method == content["method"]
+    assert Classifier.load(folder).method == content["method"]
 
 
 @pytest.mark.parametrize("name", ["model.skops", "novelty.npz"])
@@ -222,7 +231,7 @@ def test_library_versions(folder, package, saved_with, fits):
     saved_with = saved_with.replace("MAJOR", major).replace("MINOR", minor)
     change(folder, versions=content_of(folder)["versions"] | {package: saved_with})
     if fits:
-        assert CellClassifier.load(folder).method == "logistic_regression"
+        assert Classifier.load(folder).method == "logistic_regression"
     else:
         refuse(
             folder,
@@ -279,13 +288,13 @@ def test_classes_from_elsewhere_are_never_imported(folder, monkeypatch, tmp_path
     [
         "model_folder.Path",
         "models.baselines.classifier.Trial",
-        "interface.CellClassifier",
+        "interface.Classifier",
         "errors.InputError",
     ],
 )
 def test_classes_that_are_no_classifier_are_refused(folder, name):
     change(folder, **{"class": f"cellclassifier.{name}"})
-    refuse(folder, f"holds a {name.rpartition('.')[2]}, expected a CellClassifier")
+    refuse(folder, f"holds a {name.rpartition('.')[2]}, expected a Classifier")
 
 
 @pytest.mark.parametrize(
@@ -322,13 +331,13 @@ def test_a_strangers_novelty_is_refused(tmp_path_factory, folder):
 
 
 def test_the_old_model_stays_until_the_new_one_is_written(folder, monkeypatch):
-    expected = CellClassifier.load(folder).predict_proba(new_cells())
+    expected = Classifier.load(folder).predict_proba(new_cells())
     for step in ("_save_parts", "gene_importance"):
         with monkeypatch.context() as patch:
             patch.setattr(Baseline, step, lambda *args: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 trained("gbdt").save(folder)
-    found = CellClassifier.load(folder).predict_proba(new_cells())
+    found = Classifier.load(folder).predict_proba(new_cells())
     np.testing.assert_array_equal(found, expected)
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
@@ -347,10 +356,10 @@ def test_ctrl_c_while_models_are_exchanged_leaves_one(folder, monkeypatch, at):
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trained("gbdt").save(folder)
-    CellClassifier.load(folder)
+    Classifier.load(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
 def test_hidden_files_of_a_file_manager_do_no_harm(folder):
     (folder / ".DS_Store").touch()
-    CellClassifier.load(folder)
+    Classifier.load(folder)

@@ -10,7 +10,7 @@ import anndata as ad
 import numpy as np
 from conftest import make_cells
 
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.classifier import METHODS, make_baseline
 from cellclassifier.protocol.evaluate import Evaluation, evaluate
 
@@ -38,7 +38,7 @@ def new_cells(n_cells: int = 50, seed: int = 7) -> ad.AnnData:
     return cells
 
 
-def new_model(method: str, **options) -> CellClassifier:
+def new_model(method: str, **options) -> GeneClassifier:
     """A small model that is not fitted yet."""
     if method != "geneformer":
         return make_baseline(method, **{"quick": True, "n_genes": N_GENES, "seed": 1, **options})
@@ -51,13 +51,13 @@ def new_model(method: str, **options) -> CellClassifier:
 
 
 @cache
-def trained_and_judged(method: str) -> tuple[CellClassifier, Evaluation]:
+def trained_and_judged(method: str) -> tuple[GeneClassifier, Evaluation]:
     """A model with all that ``evaluate`` teaches it; not to be changed."""
     model = new_model(method)
     return model, evaluate(model, known_cells(), PARTS, split=1)
 
 
-def trained(method: str) -> CellClassifier:
+def trained(method: str) -> GeneClassifier:
     """A model that is calibrated and knows strangers; not to be changed."""
     return trained_and_judged(method)[0]
 

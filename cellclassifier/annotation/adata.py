@@ -23,7 +23,7 @@ from cellclassifier.annotation.write import obs_columns
 from cellclassifier.data.match_genes import GeneMatch
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import GeneClassifier
 from cellclassifier.options import available_cores
 from cellclassifier.output.files import safe_name
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def annotate(
     adata: ad.AnnData,
-    model: CellClassifier | Path | str,
+    model: GeneClassifier | Path | str,
     *,
     layer: str | None = None,
     min_genes_found: float = 0.5,
@@ -103,11 +103,11 @@ def _counts_of(adata: ad.AnnData, layer: str | None):
     raise InputError(f"the AnnData has no {wanted}: it has {known}; choose with layer=")
 
 
-def _ready(model: CellClassifier | Path | str, jobs: int | None) -> CellClassifier:
+def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifier:
     if isinstance(model, Path | str):
         model = load_model(model)
         jobs = jobs or available_cores()
-    if not isinstance(model, CellClassifier):
+    if not isinstance(model, GeneClassifier):
         raise TypeError(f"expected a model or its folder, found {type(model).__name__}")
     if jobs:
         model.use_jobs(jobs)
@@ -129,14 +129,14 @@ def _chunks(matrix, n_cells: int) -> Iterator[sp.csr_matrix]:
 
 
 def _annotate_chunks(
-    model: CellClassifier, match: GeneMatch, chunks: Iterator[sp.csr_matrix], n_cells: int
+    model: GeneClassifier, match: GeneMatch, chunks: Iterator[sp.csr_matrix], n_cells: int
 ) -> Annotations:
     """Annotations of all cells, which the table calls by their numbers."""
     parts, start = [], 0
     with tqdm(total=n_cells, unit="cell", disable=None) as progress:
         for counts in chunks:
             numbers = np.arange(start, start := start + counts.shape[0])
-            parts.append(annotate_chunk(model, match.align(counts, numbers.astype(str))))
+            parts.append(annotate_chunk(model, match.align(counts), numbers.astype(str)))
             progress.update(len(numbers))
     return Annotations(
         pd.concat([part.table for part in parts], ignore_index=True),
@@ -145,7 +145,7 @@ def _annotate_chunks(
     )
 
 
-def _about(model: CellClassifier) -> dict:
+def _about(model: GeneClassifier) -> dict:
     """What uns keeps of the model, as values that an .h5ad can hold."""
     return {
         "method": model.method,

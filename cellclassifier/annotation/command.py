@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cellclassifier.annotation.write import AnnotationFiles
     from cellclassifier.data.open import CellSource
-    from cellclassifier.interface import CellClassifier
+    from cellclassifier.interface import GeneClassifier
 
 WHEN_STOPPED = "Files that were finished are kept."
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def _check_file(path: Path, config: Config) -> None:
         )
 
 
-def _open(path: Path | None, config: Config, model: CellClassifier) -> CellSource:
+def _open(path: Path | None, config: Config, model: GeneClassifier) -> CellSource:
     source = data.open_cells(path, config.layer)
     if not config.umap:
         return source
@@ -139,7 +139,7 @@ def _open(path: Path | None, config: Config, model: CellClassifier) -> CellSourc
 
 
 def _annotate(
-    config: Config, model: CellClassifier, source: CellSource, folder: Path
+    config: Config, model: GeneClassifier, source: CellSource, folder: Path
 ) -> tuple[AnnotationFiles, dict]:
     """Write the annotations of one file, chunk by chunk."""
     match, share = annotation.find_genes(model, source.var, config.min_genes_found)
@@ -150,7 +150,7 @@ def _annotate(
     ):
         for counts in source.chunks(config.chunk_cells):
             names = source.cell_names[start : start + counts.shape[0]]
-            files.add(annotation.annotate_chunk(model, match.align(counts, names)))
+            files.add(annotation.annotate_chunk(model, match.align(counts), names))
             start += len(names)
             progress.update(len(names))
     return files, {"file": str(source.path), "cells": source.n_cells, "genes_found": share}

@@ -7,31 +7,30 @@ from pathlib import Path
 import pandas as pd
 
 from cellclassifier.data.match_genes import GeneMatch, match_genes, require_genes
-from cellclassifier.interface import CellClassifier
+from cellclassifier.interface import Classifier, GeneClassifier
 
 
-def load_model(folder: Path | str) -> CellClassifier:
+def load_model(folder: Path | str) -> Classifier:
     """Read a model of any class from the folder that ``save`` made.
 
     Raises InputError, in one sentence, where the folder holds no whole model that this version
     and the installed libraries can read.
     """
-    return CellClassifier.load(Path(folder))
+    return Classifier.load(Path(folder))
 
 
-def about(model: CellClassifier) -> dict:
+def about(model: GeneClassifier) -> dict:
     """Which model this is, as JSON values: method, types, provenance and calibration."""
     known = {"method": model.method, "types": model.classes_.tolist()}
     return known | (model.provenance_ or {}) | vars(model.calibration_)
 
 
 def find_genes(
-    model: CellClassifier, var: pd.DataFrame, min_share: float
+    model: GeneClassifier, var: pd.DataFrame, min_share: float
 ) -> tuple[GeneMatch, float]:
     """The model's genes among the columns of a matrix, and the share found, by importance.
 
     var: the matrix's gene table. Raises InputError for a share below ``min_share``, or for none.
     """
-    symbols = model.genes_ if model.symbols_ is None else model.symbols_
-    match = match_genes(model.genes_, symbols, var)
+    match = match_genes(model.genes_, model.symbols_, var)
     return match, require_genes(match, model.gene_importance(), min_share, var)

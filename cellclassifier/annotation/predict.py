@@ -8,7 +8,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from cellclassifier.interface import CellClassifier
+from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.interface import GeneClassifier
 
 # Least calibrated probability of each level of confidence.
 LEVELS = {"high": 0.9, "medium": 0.6, "low": 0.0}
@@ -28,17 +29,21 @@ class Annotations:
     space: np.ndarray
 
 
-def annotate_chunk(model: CellClassifier, cells: ad.AnnData) -> Annotations:
-    """Annotate cells of raw counts, whose genes go by the model's names.
+def annotate_chunk(
+    model: GeneClassifier, cells: ad.AnnData | GeneCounts, names: np.ndarray | None = None
+) -> Annotations:
+    """Annotate cells of raw counts; counts of the model's genes come with names, (n_cells,).
 
     A cell is not known where its novelty score is beyond the threshold of its predicted type, or
     where it has no counts at all; without novelty (a model that saw no validation cells) every
     other cell passes for known.
     """
+    names = cells.obs_names.to_numpy() if names is None else names
+    cells = model.align(cells)
     outputs = model.outputs(cells)
-    probabilities = model.calibration_.apply(outputs.probabilities)
+    probabilities = model.calibrated(outputs.probabilities)
     first, second = _two_best(probabilities)
-    known = np.diff(cells.X.indptr) > 0
+    known = cells.totals > 0
     space = np.zeros((len(first), 0))
     if model.novelty_ is not None:
         space = model.novelty_.place(outputs.features)
@@ -48,7 +53,7 @@ def annotate_chunk(model: CellClassifier, cells: ad.AnnData) -> Annotations:
     best = probabilities[rows, first]
     table = pd.DataFrame(
         {
-            "cell": cells.obs_names.to_numpy(),
+            "cell": names,
             "predicted": model.classes_[first],
             "probability": best.astype(np.float32),
             "second": model.classes_[second],

@@ -10,6 +10,7 @@ from scipy.cluster import hierarchy
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_selection import f_classif
 
+from cellclassifier.data.gene_counts import GeneCounts, total_counts
 from cellclassifier.errors import InputError
 
 TARGET_COUNTS = 10_000  # counts per cell after library-size normalisation
@@ -48,8 +49,8 @@ class CountFeatures(TransformerMixin, BaseEstimator):
         """Fit, and return what ``transform`` would, without computing it twice."""
         return self._scaled(self._learn(cells, labels))
 
-    def transform(self, cells: ad.AnnData) -> sp.csr_matrix:
-        """Features of any cells, (n_cells, n_genes) float32; genes are found by name."""
+    def transform(self, cells: GeneCounts) -> sp.csr_matrix:
+        """Features of any cells, (n_cells, n_genes) float32, from their counts of ``genes_``."""
         return self._scaled(self._unscaled(cells))
 
     def _learn(self, cells: ad.AnnData, labels: np.ndarray) -> sp.csr_matrix:
@@ -61,25 +62,18 @@ class CountFeatures(TransformerMixin, BaseEstimator):
                 f"none of {cells.n_vars} genes is expressed in 3 or more of the {cells.n_obs} "
                 "training cells and differs between them: use more cells"
             )
-        features = self._unscaled(cells)
+        features = self._unscaled(GeneCounts.of(cells, self.genes_))
         self.scale_ = standard_deviations(features) if self.scale else np.ones(len(self.genes_))
         return features
 
-    def _unscaled(self, cells: ad.AnnData) -> sp.csr_matrix:
-        counts = align_genes(cells, self.genes_)
+    def _unscaled(self, cells: GeneCounts) -> sp.csr_matrix:
         if self.values == "rank":
-            return within_cell_ranks(counts)
-        # The library size is that of the whole cell, not of the selected genes.
-        return log_normalize(counts, total_counts(cells.X))
+            return within_cell_ranks(cells.counts)
+        return log_normalize(cells.counts, cells.totals)
 
     def _scaled(self, features: sp.csr_matrix) -> sp.csr_matrix:
         features.data /= self.scale_.astype(np.float32)[features.indices]
         return features
-
-
-def total_counts(counts: sp.spmatrix) -> np.ndarray:
-    """Counts per cell, (n_cells,) float64."""
-    return np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
 
 
 def normalize(counts: sp.csr_matrix, totals: np.ndarray) -> sp.csr_matrix:
@@ -94,19 +88,6 @@ def log_normalize(counts: sp.csr_matrix, totals: np.ndarray) -> sp.csr_matrix:
     normalized = normalize(counts, totals)
     np.log1p(normalized.data, out=normalized.data)
     return normalized
-
-
-def align_genes(cells: ad.AnnData, genes: np.ndarray) -> sp.csr_matrix:
-    """Counts in the columns ``genes`` (var_names), zeros where the cells lack a gene."""
-    columns = cells.var_names.get_indexer(genes)
-    found = np.flatnonzero(columns >= 0)
-    pick = sp.csr_matrix(
-        (np.ones(len(found), dtype=np.float32), (columns[found], found)),
-        shape=(cells.n_vars, len(genes)),
-    )
-    aligned = cells.X @ pick
-    aligned.sort_indices()
-    return aligned
 
 
 def within_cell_ranks(counts: sp.csr_matrix) -> sp.csr_matrix:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cellclassifier.data.gene_counts import GeneCounts, picked, total_counts
 from cellclassifier.data.gene_symbols import are_genes, kind_of_ids, strip_version
 from cellclassifier.errors import InputError
 
-OTHER_GENES = "(other genes)"
+NO_GENE = -2  # an antibody, a peak, a guide
 # Columns of var in which people keep a second name of a gene, ids first: ids tell genes apart.
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl_ids", "ensembl", "feature_id")
 SYMBOL_COLUMNS = (
@@ -36,8 +36,8 @@ class GeneMatch:
     """(n_genes,) str, the model's gene names"""
 
     target: np.ndarray
-    """(n_columns,) int64, the index of the model's gene that a column is, -1 for none, -2 where
-    the column is no gene at all"""
+    """(n_columns,) int64, the index of the model's gene that a column is, -1 for none, -2
+    (``NO_GENE``) where the column is no gene at all"""
 
     n_folded: int = 0
     """columns that are the model's genes only if upper and lower case are the same"""
@@ -65,27 +65,19 @@ class GeneMatch:
         weights = importance / largest if largest > 0 else np.ones(len(importance))
         return float(weights[self.found].sum() / weights.sum())
 
-    def align(self, counts: sp.csr_matrix, cell_names: np.ndarray) -> ad.AnnData:
-        """Counts of the model's genes that were found, in the model's order, as new cells.
+    def align(self, counts: sp.csr_matrix) -> GeneCounts:
+        """Counts of the model's genes, in the model's order; columns of one gene are summed.
 
-        counts: (n_cells, n_columns) float32; several columns of one gene are summed. A last column
-        ``OTHER_GENES`` has each cell's counts of all other genes together, so that the library
-        sizes stay those of the whole cells.
+        counts: (n_cells, n_columns) float32.
         """
         if counts.shape[1] != len(self.target):
             raise ValueError(f"{counts.shape[1]} columns, expected {len(self.target)}")
-        found = self.found
-        place = np.full(len(found) + 1, found.sum())  # the last entry is for target -1
-        place[:-1][found] = np.arange(found.sum())
-        columns = np.flatnonzero(self.target >= -1)
-        pick = sp.csr_matrix(
-            (np.ones(len(columns), np.float32), (columns, place[self.target[columns]])),
-            shape=(len(self.target), found.sum() + 1),
-        )
-        aligned = sp.csr_matrix(counts @ pick)
-        aligned.sort_indices()
-        names = pd.DataFrame(index=np.append(self.genes[found].astype(object), OTHER_GENES))
-        return ad.AnnData(aligned, obs=pd.DataFrame(index=cell_names.astype(object)), var=names)
+        columns = np.flatnonzero(self.target >= 0)
+        shape = len(self.target), len(self.genes)
+        aligned = picked(counts, columns, self.target[columns], shape)
+        is_gene = self.target != NO_GENE
+        genes = counts if is_gene.all() else counts[:, is_gene]
+        return GeneCounts(aligned, total_counts(genes), self.found)
 
 
 def match_genes(genes: np.ndarray, symbols: np.ndarray, var: pd.DataFrame) -> GeneMatch:
@@ -103,7 +95,7 @@ def match_genes(genes: np.ndarray, symbols: np.ndarray, var: pd.DataFrame) -> Ge
     genes, symbols = np.asarray(genes, dtype=str), np.asarray(symbols, dtype=str)
     if genes.shape != symbols.shape:
         raise ValueError(f"{symbols.shape} symbols for {genes.shape} genes: expected one each")
-    target = np.where(are_genes(var), np.int64(-1), -2)
+    target = np.where(are_genes(var), np.int64(-1), NO_GENE)
     exact = 0
     taken = np.zeros(len(genes), dtype=bool)
     names = list(_names_of_columns(var))
@@ -171,8 +163,10 @@ def require_genes(
     share, n_found = match.share_found(importance), match.found.sum()
     found = f"{n_found:,} of the model's {len(match.genes):,} found ({100 * share:.1f} % of their"
     report(f"Genes: {found} importance).")
-    if (match.target == -2).any():
-        report(f"{(match.target == -2).sum():,} columns are no genes (feature_types): left out.")
+    if (match.target == NO_GENE).any():
+        report(
+            f"{(match.target == NO_GENE).sum():,} columns are no genes (feature_types): left out."
+        )
     if match.n_folded:
         report(
             f"{match.n_folded:,} of them only if upper and lower case are the same, as between "

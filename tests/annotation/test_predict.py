@@ -24,8 +24,9 @@ from trained_models import (
 
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize
 from cellclassifier.data.match_genes import match_genes
-from cellclassifier.interface import CellClassifier, Outputs
+from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.baselines.classifier import METHODS
+from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.trust.calibration import Calibration
 from cellclassifier.trust.novelty import Novelty
 
@@ -34,7 +35,7 @@ COLUMNS = [
 ]
 
 
-class Told(CellClassifier):
+class Told(GeneClassifier):
     """A model that says what it was told."""
 
     method = "told"
@@ -42,13 +43,15 @@ class Told(CellClassifier):
     def __init__(self, probabilities, features=None, temperature=1.0):
         self.told = np.asarray(probabilities, dtype=float)
         self.features = np.zeros((len(self.told), 1)) if features is None else features
-        self.classes_ = np.array([f"type {i}" for i in range(self.told.shape[1])])
+        types = np.array([f"type {i}" for i in range(self.told.shape[1])])
+        self.targets_ = SingleLabel.without_answers(types)
+        self.genes_ = self.symbols_ = np.array(["0"])
         self.calibration_ = Calibration(temperature)
 
-    def outputs(self, cells) -> Outputs:
+    def _outputs(self, cells) -> Outputs:
         return Outputs(self.told, self.features)
 
-    fit = _save_parts = _load_parts = None
+    _fit = _save_parts = _load_parts = None
 
 
 def one_count_each(n_cells: int) -> ad.AnnData:
@@ -184,7 +187,7 @@ def test_chunks_are_annotated_as_the_whole(method, n_cells):
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_a_saved_model_annotates_identically(tmp_path_factory, method):
-    loaded = CellClassifier.load(saved_in(tmp_path_factory, method))
+    loaded = GeneClassifier.load(saved_in(tmp_path_factory, method))
     assert_same(annotate_chunk(loaded, new_cells()), annotate_chunk(trained(method), new_cells()))
 
 
@@ -242,9 +245,9 @@ SPELLINGS = {
 }
 
 
-def aligned(model: CellClassifier, cells: ad.AnnData) -> ad.AnnData:
+def annotate_aligned(model: GeneClassifier, cells: ad.AnnData) -> Annotations:
     match = match_genes(model.genes_, model.symbols_, cells.var)
-    return match.align(cells.X, cells.obs_names.to_numpy(str))
+    return annotate_chunk(model, match.align(cells.X), cells.obs_names.to_numpy(str))
 
 
 @pytest.mark.filterwarnings("ignore:Variable names are not unique")
@@ -252,7 +255,7 @@ def aligned(model: CellClassifier, cells: ad.AnnData) -> ad.AnnData:
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_names_and_order_of_genes_change_nothing(method, spelling):
     model, cells = trained(method), new_cells()
-    found = annotate_chunk(model, aligned(model, SPELLINGS[spelling](cells)))
+    found = annotate_aligned(model, SPELLINGS[spelling](cells))
     assert_same(found, annotate_chunk(model, cells))
     assert len(set(found.table["predicted"])) > (method != "majority")
 
@@ -265,8 +268,8 @@ def test_missing_genes_count_as_never_seen(method):
     zeros[:, 5:15] = 0
     silent = ad.AnnData(sp.csr_matrix(zeros), cells.obs, cells.var)
     without = cells[:, [*range(5), *range(15, 60)]].copy()
-    found = annotate_chunk(model, aligned(model, without))
-    assert_same(found, annotate_chunk(model, aligned(model, silent)))
+    found = annotate_aligned(model, without)
+    assert_same(found, annotate_aligned(model, silent))
     assert np.isfinite(found.probabilities).all()
 
 
@@ -276,7 +279,7 @@ def test_other_genes_count_in_library_sizes(method):
     model, cells = trained(method), known_cells(30, seed=4)
     others = np.flatnonzero(~np.isin(cells.var_names, model.genes_))
     assert len(others) >= 20
-    assert_same(annotate_chunk(model, aligned(model, cells)), annotate_chunk(model, cells))
+    assert_same(annotate_aligned(model, cells), annotate_chunk(model, cells))
     if method == "logistic_regression":  # ranks, trees and shares see less of a cell's size
         alone = annotate_chunk(model, cells[:, model.genes_].copy())
         assert not np.allclose(alone.probabilities, annotate_chunk(model, cells).probabilities)

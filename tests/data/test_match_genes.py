@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellclassifier.data.match_genes import OTHER_GENES, GeneMatch, match_genes, require_genes
+from cellclassifier.data.match_genes import GeneMatch, match_genes, require_genes
 from cellclassifier.errors import InputError
 
 IDS = np.array([f"ENSG{i:011d}" for i in range(1, 31)])
@@ -132,37 +132,41 @@ def matches(draw):
 def test_aligned_counts_are_sums_by_name(case):
     """Against a loop over columns; the library sizes are those of the whole cells."""
     match, counts = case
-    names = np.array([f"c{i}" for i in range(len(counts))])
-    cells = match.align(sp.csr_matrix(counts), names)
-    expected = {name: np.zeros(len(counts)) for name in [*match.genes, OTHER_GENES]}
+    cells = match.align(sp.csr_matrix(counts))
+    expected = np.zeros((len(counts), len(match.genes)))
     for column, target in enumerate(match.target):
-        expected[match.genes[target] if target >= 0 else OTHER_GENES] += counts[:, column]
-    found = [match.genes[i] for i in sorted(set(match.target[match.target >= 0]))]
-    assert list(cells.var_names) == [*found, OTHER_GENES]
-    assert list(cells.obs_names) == list(names)
-    assert isinstance(cells.X, sp.csr_matrix) and cells.X.dtype == np.float32
-    np.testing.assert_array_equal(
-        cells.to_df(), np.transpose([expected[n] for n in cells.var_names])
-    )
-    np.testing.assert_array_equal(np.ravel(cells.X.sum(axis=1)), counts.sum(axis=1))
-    for row in range(cells.n_obs):
-        assert (np.diff(cells.X.indices[cells.X.indptr[row] : cells.X.indptr[row + 1]]) > 0).all()
+        if target >= 0:
+            expected[:, target] += counts[:, column]
+    assert isinstance(cells.counts, sp.csr_matrix) and cells.counts.dtype == np.float32
+    np.testing.assert_array_equal(cells.counts.toarray(), expected)
+    np.testing.assert_array_equal(cells.totals, counts.sum(axis=1))
+    np.testing.assert_array_equal(cells.present, match.found)
+    for row in range(len(cells)):
+        start, stop = cells.counts.indptr[row : row + 2]
+        assert (np.diff(cells.counts.indices[start:stop]) > 0).all()
+
+
+def test_what_is_no_gene_does_not_count():
+    """Antibodies in the same matrix are no part of a cell's library size."""
+    kinds = ["Gene Expression", "Antibody Capture", "Gene Expression"]
+    match = match_genes(IDS[:1], SYMBOLS[:1], table(IDS[:3], feature_types=kinds))
+    cells = match.align(sp.csr_matrix(np.array([[1, 50, 2]], dtype=np.float32)))
+    assert cells.totals.tolist() == [3] and cells.counts.toarray().tolist() == [[1]]
 
 
 def test_an_order_of_columns_changes_nothing():
     rng = np.random.default_rng(0)
     counts, order = rng.poisson(1.0, (5, 30)).astype(np.float32), rng.permutation(30)
-    names = np.arange(5).astype(str)
-    there = match_genes(IDS[:20], SYMBOLS[:20], table(IDS)).align(sp.csr_matrix(counts), names)
+    there = match_genes(IDS[:20], SYMBOLS[:20], table(IDS)).align(sp.csr_matrix(counts))
     match = match_genes(IDS[:20], SYMBOLS[:20], table(IDS[order]))
-    shuffled = match.align(sp.csr_matrix(counts[:, order]), names)
-    assert list(there.var_names) == list(shuffled.var_names)
-    assert (there.X != shuffled.X).nnz == 0
+    shuffled = match.align(sp.csr_matrix(counts[:, order]))
+    assert (there.counts != shuffled.counts).nnz == 0
+    np.testing.assert_array_equal(there.totals, shuffled.totals)
 
 
 def test_counts_of_another_width_are_refused():
     with pytest.raises(ValueError, match="3 columns, expected 30"):
-        match_genes(IDS, SYMBOLS, table(IDS)).align(sp.csr_matrix((2, 3)), np.array(["a", "b"]))
+        match_genes(IDS, SYMBOLS, table(IDS)).align(sp.csr_matrix((2, 3)))
 
 
 @settings(max_examples=100, deadline=None)

@@ -25,6 +25,7 @@ from trained_models import (
 
 from cellclassifier.protocol.evaluate import evaluate
 from cellclassifier.protocol.metrics import METRICS
+from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.trust.calibration import fit_calibration
 
 INTERVALS = ["accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"]
@@ -41,8 +42,8 @@ def raw_probabilities(method: str, part: str) -> np.ndarray:
 def test_calibration_errors_before_and_after(method):
     """``ece`` is that of the calibrated probabilities, ``ece_raw``, the last column, before."""
     model, judged = trained_and_judged(method)
-    table = judged.combined.set_index("dataset")
-    assert judged.combined.columns[-1] == "ece_raw"
+    table = judged.scores.set_index("part")
+    assert judged.scores.columns[-1] == "ece_raw"
     for part in ("train", "val", "test"):
         raw = raw_probabilities(method, part)
         calibrated = softmax(
@@ -55,18 +56,16 @@ def test_calibration_errors_before_and_after(method):
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_columns_are_in_the_fixed_order(method):
-    combined = trained_and_judged(method)[1].combined
-    assert list(combined) == [
-        *("method", "dataset", *METRICS, "ece", "split", "n_cells", "fit_seconds"),
-        *(*INTERVALS, "ece_raw"),
-    ]
-    assert combined["dataset"].tolist() == ["train", "val", "test"]
+    scores = trained_and_judged(method)[1].scores
+    expected = ["method", "part", "split", "n_cells", *METRICS, "ece", "fit_seconds", *INTERVALS]
+    assert list(scores) == [*expected, "ece_raw"]
+    assert scores["part"].tolist() == ["train", "val", "test"]
 
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_the_temperature_is_that_of_the_validation_cells(method):
     model, labels = trained(method), LABELS[PARTS == "val"]
-    found = fit_calibration(labels, raw_probabilities(method, "val"), model.classes_)
+    found = fit_calibration(SingleLabel(labels, model.classes_), raw_probabilities(method, "val"))
     assert model.calibration_ == found
 
 
@@ -106,7 +105,7 @@ def test_test_cells_leave_no_trace_in_the_saved_model(tmp_path, method, changed)
     model.save(tmp_path / "changed")
     trained(method).save(tmp_path / "original")
     assert contents(tmp_path / "changed") == contents(tmp_path / "original")
-    scores = [e.combined.set_index("dataset") for e in (judged, trained_and_judged(method)[1])]
+    scores = [e.scores.set_index("part") for e in (judged, trained_and_judged(method)[1])]
     assert scores[0].loc["test", "cross_entropy"] != scores[1].loc["test", "cross_entropy"]
     for part in ("train", "val"):
         columns = [*METRICS, "ece", "ece_raw"]

@@ -12,9 +12,18 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from trained_models import ece_by_hand
 
-from cellclassifier.trust.calibration import Calibration, fit_calibration
+from cellclassifier.protocol.single_label import SingleLabel
+from cellclassifier.trust.calibration import fit_calibration
 
 TYPES = np.array(["B", "NK", "T", "mono"])
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    return SingleLabel.without_answers(TYPES).tempered(probabilities, temperature)
+
+
+def temperature_of(labels, probabilities) -> float:
+    return fit_calibration(SingleLabel(labels, TYPES), probabilities).temperature
 
 
 def sampled(sharpening: float, n_cells: int = 4000, seed: int = 0) -> tuple:
@@ -29,7 +38,7 @@ def sampled(sharpening: float, n_cells: int = 4000, seed: int = 0) -> tuple:
 @pytest.mark.parametrize("sharpening", [0.3, 0.6, 1.5, 3.0])
 def test_a_known_temperature_is_found(sharpening):
     labels, probabilities = sampled(sharpening)
-    found = fit_calibration(labels, probabilities, TYPES)
+    found = fit_calibration(SingleLabel(labels, TYPES), probabilities)
     assert found.temperature == pytest.approx(sharpening, rel=0.08)
     assert found.val_ece_after < 0.02 < found.val_ece_before
 
@@ -37,7 +46,7 @@ def test_a_known_temperature_is_found(sharpening):
 @pytest.mark.parametrize("sharpening", [0.4, 2.5])
 def test_the_temperature_is_the_best_of_a_fine_grid(sharpening):
     labels, probabilities = sampled(sharpening, n_cells=300)
-    found = fit_calibration(labels, probabilities, TYPES).temperature
+    found = fit_calibration(SingleLabel(labels, TYPES), probabilities).temperature
     grid = np.geomspace(0.1, 10, 1001)
     logarithms = np.log(probabilities)
     codes = np.searchsorted(TYPES, labels)
@@ -68,15 +77,17 @@ def test_scikit_learn_scales_by_the_same_temperature(sharpening):
     labels, probabilities = sampled(sharpening, n_cells=500)
     reference = CalibratedClassifierCV(FrozenEstimator(Given()), method="temperature")
     reference.fit(np.log(probabilities), labels)
-    found = fit_calibration(labels, probabilities, TYPES)
+    found = fit_calibration(SingleLabel(labels, TYPES), probabilities)
     np.testing.assert_allclose(
-        found.apply(probabilities), reference.predict_proba(np.log(probabilities)), atol=1e-4
+        tempered(probabilities, found.temperature),
+        reference.predict_proba(np.log(probabilities)),
+        atol=1e-4,
     )
 
 
 def test_what_is_calibrated_stays_as_it_is_or_nearly():
     """Most often no temperature helps on the folds left out; else it is close to 1."""
-    found = [fit_calibration(*sampled(1.0, 200, seed), TYPES).temperature for seed in range(30)]
+    found = [temperature_of(*sampled(1.0, 200, seed)) for seed in range(30)]
     kept = np.mean(np.array(found) == 1.0)
     assert kept >= 0.5
     assert max(found) < 1.4 and min(found) > 0.7
@@ -85,8 +96,8 @@ def test_what_is_calibrated_stays_as_it_is_or_nearly():
 def test_a_temperature_without_effect_is_not_kept():
     labels = TYPES[np.arange(40) % 4]
     equal = np.full((40, 4), 0.25)
-    found = fit_calibration(labels, equal, TYPES)
-    assert found.temperature == 1.0 and found.apply(equal) is equal
+    found = fit_calibration(SingleLabel(labels, TYPES), equal)
+    assert found.temperature == 1.0 and tempered(equal, found.temperature) is equal
 
 
 @pytest.mark.parametrize("n_cells", [1, 4])
@@ -94,14 +105,14 @@ def test_too_few_cells_teach_nothing(n_cells):
     labels, probabilities = sampled(8.0)
     wrong = TYPES[probabilities.argmax(axis=1)] != labels
     labels, probabilities = labels[wrong][:n_cells], probabilities[wrong][:n_cells]
-    found = fit_calibration(labels, probabilities, TYPES)
+    found = fit_calibration(SingleLabel(labels, TYPES), probabilities)
     assert found.temperature == 1.0 and found.val_ece_before == found.val_ece_after > 0.3
 
 
 def test_five_cells_are_enough():
     labels, probabilities = sampled(8.0)
     wrong = TYPES[probabilities.argmax(axis=1)] != labels
-    assert fit_calibration(labels[wrong][:5], probabilities[wrong][:5], TYPES).temperature > 2
+    assert temperature_of(labels[wrong][:5], probabilities[wrong][:5]) > 2
 
 
 @pytest.mark.parametrize("sharpening", [0.5, 1.0, 3.0])
@@ -109,7 +120,7 @@ def test_five_cells_are_enough():
 def test_calibration_errors_are_those_before_and_after(sharpening, dtype):
     labels, probabilities = sampled(sharpening, n_cells=700)
     probabilities = probabilities.astype(dtype)
-    found = fit_calibration(labels, probabilities, TYPES)
+    found = fit_calibration(SingleLabel(labels, TYPES), probabilities)
     assert found.val_ece_before == pytest.approx(
         ece_by_hand(labels, probabilities, TYPES), abs=1e-6
     )
@@ -121,8 +132,8 @@ def test_zeros_and_ones_are_probabilities_too():
     """A model that is always sure and right four times of five: no infinity, no NaN."""
     labels = TYPES[np.arange(500) % 4]
     codes = np.where(np.arange(500) % 5 == 0, (np.arange(500) + 1) % 4, np.arange(500) % 4)
-    found = fit_calibration(labels, np.eye(4)[codes], TYPES)
-    calibrated = found.apply(np.eye(4)[codes])
+    found = fit_calibration(SingleLabel(labels, TYPES), np.eye(4)[codes])
+    calibrated = tempered(np.eye(4)[codes], found.temperature)
     assert np.isfinite(calibrated).all()
     assert found.val_ece_before == pytest.approx(0.2)
     np.testing.assert_allclose(calibrated.max(axis=1), 0.8, atol=0.01)
@@ -141,7 +152,7 @@ def probabilities_of_cells(draw):
 @given(probabilities_of_cells(), st.floats(0.05, 20))
 def test_the_order_of_types_never_changes(probabilities, temperature):
     """Nor is the sum of a row other than 1; the best type is the first of equals, as before."""
-    calibrated = Calibration(temperature).apply(probabilities)
+    calibrated = tempered(probabilities, temperature)
     np.testing.assert_allclose(calibrated.sum(axis=1), 1, atol=1e-12)
     assert (calibrated.argmax(axis=1) == probabilities.argmax(axis=1)).all()
     for before, after in zip(probabilities, calibrated, strict=True):
@@ -152,7 +163,7 @@ def test_the_order_of_types_never_changes(probabilities, temperature):
 @given(probabilities_of_cells(), st.floats(0.05, 20))
 def test_odds_are_raised_to_the_inverse_temperature(probabilities, temperature):
     clipped = np.maximum(probabilities, 1e-7)
-    calibrated = Calibration(temperature).apply(probabilities)
+    calibrated = tempered(probabilities, temperature)
     odds = log_softmax(np.log(clipped), axis=1)
     expected = (odds - odds[:, :1]) / temperature
     shown = calibrated[:, :1] > 0
@@ -164,4 +175,4 @@ def test_odds_are_raised_to_the_inverse_temperature(probabilities, temperature):
 
 def test_a_temperature_of_one_changes_no_bit():
     _, probabilities = sampled(2.0)
-    assert Calibration().apply(probabilities) is probabilities
+    assert tempered(probabilities, 1.0) is probabilities

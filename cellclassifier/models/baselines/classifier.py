@@ -18,13 +18,15 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from cellclassifier.data.features import CountFeatures
+from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
-from cellclassifier.interface import CellClassifier, Outputs
+from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.baselines.importance import feature_importance
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
 from cellclassifier.models.baselines.skops_file import load_parts, save_parts
-from cellclassifier.protocol.metrics import METRICS, score
+from cellclassifier.protocol.metrics import METRICS
+from cellclassifier.protocol.single_label import SingleLabel
 
 FEATURES = "features__"  # prefix of grid keys that are parameters of the features
 CHUNK_CELLS = 4096
@@ -45,7 +47,7 @@ class Trial:
 
 
 @dataclass
-class Baseline(CellClassifier):
+class Baseline(GeneClassifier):
     """One of ``RECIPES`` as a classifier of cells.
 
     Parameters
@@ -69,28 +71,27 @@ class Baseline(CellClassifier):
         default=("numpy", "scikit-learn", "skops", XGBOOST), repr=False
     )
 
-    def fit(self, cells: ad.AnnData, labels: np.ndarray, validation=None) -> Baseline:
-        """Fit every grid point on (cells, labels), keep the best on ``validation``.
-
-        cells: raw counts, cells x genes; labels: (n_cells,); validation: (cells, labels) or None.
-        """
+    def _fit(self, cells: ad.AnnData, targets: SingleLabel, validation) -> None:
+        """Fit every grid point, keep the best on ``validation``."""
+        if not isinstance(targets, SingleLabel):
+            raise ValueError(
+                f"{self.method} is for {SingleLabel.kind} per cell, not {targets.kind}"
+            )
         self.trials_: list[Trial] = []
         best_score = -np.inf
         # The linear algebra is small; BLAS threads would only fight with those of the fits.
         with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
             # Stopping at max_iter is part of a method: a weight's last digits cost minutes.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            for features, estimator, trial in self._fit_grid(cells, labels, validation):
+            for features, estimator, trial in self._fit_grid(cells, targets, validation):
                 self.trials_.append(trial)
                 macro_f1 = trial.val.get("macro_f1", 0.0)
                 if macro_f1 > best_score:
                     best_score, self.best_ = macro_f1, len(self.trials_) - 1
                     self.features_, self.estimator_ = features, estimator
-        self.classes_ = self.estimator_.classes_.astype(str)
         self.genes_ = self.features_.genes_
-        return self
 
-    def outputs(self, cells: ad.AnnData) -> Outputs:
+    def _outputs(self, cells: GeneCounts) -> Outputs:
         """Probabilities of the types, and the selected genes as the estimator sees them."""
         features = self.features_.transform(cells)
         return Outputs(self._probabilities(self.estimator_, features), features)
@@ -99,21 +100,21 @@ class Baseline(CellClassifier):
         """Importance of the selected genes in the fitted estimator, (n_genes,)."""
         return feature_importance(self.estimator_, len(self.genes_))
 
-    def _fit_grid(self, cells, labels, validation) -> Iterator[tuple]:
+    def _fit_grid(self, cells, targets, validation) -> Iterator[tuple]:
         for feature_parameters, points in _by_features(self._grid()):
             start = time.perf_counter()
             features = self._new_features(feature_parameters)
-            train = features.fit_transform(cells, labels)
+            train = features.fit_transform(cells, targets.labels)
             dense = self.recipe.dense and train.shape[1] <= MOST_DENSE_GENES
             fit_input = train.toarray() if dense else train
             feature_seconds = time.perf_counter() - start
-            val = features.transform(validation[0]) if validation else None
-            fitted = self._fitted(points, fit_input, labels)
+            val = validation and features.transform(GeneCounts.of(validation[0], features.genes_))
+            fitted = self._fitted(points, fit_input, targets.labels)
             for point, (estimator, seconds) in zip(points, fitted, strict=True):
                 trial = Trial(
                     {**feature_parameters, **point},
                     len(features.genes_),
-                    self._score(estimator, train, labels),
+                    self._score(estimator, train, targets),
                     self._score(estimator, val, validation[1]) if validation else {},
                     seconds + feature_seconds,
                 )
@@ -129,8 +130,8 @@ class Baseline(CellClassifier):
             for point in points
         )
 
-    def _score(self, estimator, features, labels) -> dict[str, float]:
-        return score(labels, self._probabilities(estimator, features), estimator.classes_)
+    def _score(self, estimator, features, targets: SingleLabel) -> dict[str, float]:
+        return targets.score(self._probabilities(estimator, features))
 
     def _probabilities(self, estimator, features) -> np.ndarray:
         """Predict in chunks, so that a dense copy stays small.
@@ -149,12 +150,12 @@ class Baseline(CellClassifier):
         chunks = Parallel(n_jobs=self.jobs, prefer="threads")(delayed(predict)(i) for i in starts)
         return np.concatenate(chunks)
 
-    def trial_table(self, combined: pd.DataFrame, split: int) -> pd.DataFrame:
+    def trial_table(self, scores: pd.DataFrame, split: int) -> pd.DataFrame:
         """One row per grid point: its metrics, hyperparameters, and whether it was chosen.
 
-        combined: the chosen model's rows of metrics per part; only it has test metrics.
+        scores: the chosen model's rows of metrics per part; only it has test metrics.
         """
-        test = combined.set_index("dataset").loc["test", list(METRICS)]
+        test = scores.set_index("part").loc["test", list(METRICS)]
         rows = []
         for i, trial in enumerate(self.trials_):
             row = {f"train_{name}": trial.train[name] for name in METRICS}

@@ -15,6 +15,7 @@ from sklearn import metrics as sk
 from sklearn.ensemble import RandomForestClassifier
 
 from cellclassifier.data.features import CountFeatures
+from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest.options import ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
@@ -161,7 +162,7 @@ def run_fit(
     scores["n_positives"] = scores["n_cells"] // 2
     scores["prevalence"] = is_type[testable].mean()
     shuffled = testable[_at_most(balanced, PERMUTATION_CELLS, rng)]
-    values = features.transform(_rows(cells, shuffled)).toarray()
+    values = _values(features, cells, shuffled)
     genes = {
         "gene_id": features.genes_,
         "mdi": forest.feature_importances_,
@@ -206,11 +207,12 @@ def score(is_type: np.ndarray, probability: np.ndarray, balanced: np.ndarray) ->
 def _probability(forest, features: CountFeatures, cells, rows: np.ndarray) -> np.ndarray:
     chunks = np.array_split(rows, max(1, len(rows) // CHUNK_CELLS))
     return np.concatenate(
-        [
-            forest.predict_proba(features.transform(_rows(cells, chunk)).toarray())[:, 1]
-            for chunk in chunks
-        ]
+        [forest.predict_proba(_values(features, cells, chunk))[:, 1] for chunk in chunks]
     )
+
+
+def _values(features: CountFeatures, cells: ad.AnnData, rows: np.ndarray) -> np.ndarray:
+    return features.transform(GeneCounts.of(_rows(cells, rows), features.genes_)).toarray()
 
 
 def _rows(cells: ad.AnnData, rows: np.ndarray) -> ad.AnnData:

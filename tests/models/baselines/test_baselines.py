@@ -131,11 +131,14 @@ def test_the_description_says_what_was_saved(models, saved):
     assert content["versions"]["numpy"] == np.__version__
 
 
+CONTENT = ["model.json", "model.skops", "novelty.npz"]
+
+
 def test_saving_replaces_the_folder_whole(saved, models, tmp_path):
     folder = saved("gbdt")
     (folder / "of_an_older_version").touch()
     models["majority"].save(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.skops"]
+    assert sorted(path.name for path in folder.iterdir()) == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["gbdt"]
 
 
@@ -206,8 +209,8 @@ def test_trial_table(models, small_cells):
     test = score(
         labels_of(small_cells[TEST]), model.predict_proba(small_cells[TEST]), model.classes_
     )
-    combined = pd.DataFrame([{"dataset": "test", **test}])
-    table = model.trial_table(combined, split=42)
+    scores = pd.DataFrame([{"part": "test", **test}])
+    table = model.trial_table(scores, split=42)
     assert table["selected"].sum() == 1 and table["selected"].idxmax() == model.best_
     assert table.loc[model.best_, "test_macro_f1"] == test["macro_f1"]
     assert table.loc[~table["selected"], "test_macro_f1"].isna().all()
@@ -231,7 +234,7 @@ def test_two_cells_of_two_types_suffice(small_cells, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_is_learned_outside_train(models, small_cells, method):
-    """Other validation counts and labels change no prediction of a model without choices."""
+    """Other validation counts and labels change no probability, before they calibrate it."""
     changed = make_cells(seed=9)[VAL].copy()
     changed.X.data[:] = 50
     train = small_cells[TRAIN].copy()
@@ -244,5 +247,5 @@ def test_nothing_is_learned_outside_train(models, small_cells, method):
     assert first.genes_.tolist() == second.genes_.tolist()
     np.testing.assert_array_equal(first.features_.scale_, second.features_.scale_)
     np.testing.assert_array_equal(
-        first.predict_proba(small_cells), second.predict_proba(small_cells)
+        first.outputs(small_cells).probabilities, second.outputs(small_cells).probabilities
     )

@@ -1,0 +1,58 @@
+"""Counts in the columns that a model looks at, beside what was counted in each whole cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import scipy.sparse as sp
+
+
+@dataclass(frozen=True)
+class GeneCounts:
+    """Raw counts of some genes, in a model's order.
+
+    The library size is that of the whole cell, so it cannot be computed from these columns.
+    """
+
+    counts: sp.csr_matrix
+    """(n_cells, n_genes) float32, zeros where the cells lack a gene"""
+
+    totals: np.ndarray
+    """(n_cells,) float64, counts of all genes of each cell, whether among these or not"""
+
+    present: np.ndarray
+    """(n_genes,) bool, which genes the cells' file has: absent is not the same as not expressed"""
+
+    @classmethod
+    def of(cls, cells: ad.AnnData, genes: np.ndarray) -> GeneCounts:
+        """The columns ``genes`` (var_names) of raw counts, cells x genes."""
+        columns = cells.var_names.get_indexer(genes)
+        present = columns >= 0
+        places = np.flatnonzero(present)
+        shape = cells.n_vars, len(genes)
+        return cls(picked(cells.X, columns[places], places, shape), total_counts(cells.X), present)
+
+    def __len__(self) -> int:
+        return self.counts.shape[0]
+
+    def __getitem__(self, rows) -> GeneCounts:
+        """Some of the cells: a slice, indices or a mask."""
+        return GeneCounts(self.counts[rows], self.totals[rows], self.present)
+
+
+def picked(counts: sp.csr_matrix, columns, places, shape: tuple[int, int]) -> sp.csr_matrix:
+    """Counts with column ``columns[i]`` added to column ``places[i]`` of the result.
+
+    shape: (columns of counts, columns of the result).
+    """
+    pick = sp.csr_matrix((np.ones(len(columns), dtype=np.float32), (columns, places)), shape=shape)
+    result = sp.csr_matrix(counts @ pick)
+    result.sort_indices()
+    return result
+
+
+def total_counts(counts: sp.spmatrix) -> np.ndarray:
+    """Counts per cell, (n_cells,) float64."""
+    return np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
