@@ -39,7 +39,7 @@ from cellclassifier.models.one_vs_rest import forests as binary
 from cellclassifier.models.one_vs_rest import tables as binary_tables
 from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key
 from cellclassifier.plots import one_vs_rest as binary_plots
-from cellclassifier.protocol.splits import SubsetOptions, restrict, seeds_from
+from cellclassifier.protocol.splits import SubsetOptions, seeds_from, subset
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def main(config: Config) -> pd.DataFrame:
     seeds = seeds_from(config.seed, config.n_repeats, "--n-repeats")
 
     with record.step("read"):
-        cells = restrict(read_cells(config), config)
+        cells = subset(read_cells(config), config)
         labels = cells.obs["cell_type"].to_numpy().astype(str)
         fits = binary.plan(labels, seeds)
         parts = binary.parts_of(cells, seeds)

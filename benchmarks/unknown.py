@@ -30,7 +30,7 @@ from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.classifier import make_baseline
 from cellclassifier.output.files import Output
 from cellclassifier.plots import novelty as novelty_plots
-from cellclassifier.protocol.evaluate import train
+from cellclassifier.protocol.evaluation import train
 from cellclassifier.protocol.splits import PARTS, split_cells, types_with_at_least
 
 MIN_CELLS = 3  # of a type, to be in all three parts

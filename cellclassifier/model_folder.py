@@ -16,13 +16,12 @@ import importlib.metadata
 import json
 import math
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
+from cellclassifier.output.files import atomic_folder
 
 FORMAT_VERSION = 3  # a newer one is refused
 DESCRIPTION = "model.json"
@@ -43,29 +42,8 @@ def write(folder: Path, description: dict, write_parts: Callable[[Path], dict]) 
     description: JSON values for model.json; write_parts: writes the other files into the folder
     it is given, and returns what model.json must hold beside ``description``.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as temporary:
         seal(temporary, description | write_parts(temporary))
-        temporary.chmod(0o755)  # mkdtemp makes it private
-        _replace(folder, temporary)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(folder: Path, new: Path) -> None:
-    """Move ``new`` to ``folder``; whatever stops this, one of the two is there in the end."""
-    old = new.with_name(f"{new.name}-old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        new.rename(folder)
-    except BaseException:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def seal(folder: Path, description: dict) -> None:

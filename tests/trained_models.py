@@ -12,7 +12,7 @@ from conftest import make_cells
 
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.classifier import METHODS, make_baseline
-from cellclassifier.protocol.evaluate import Evaluation, evaluate
+from cellclassifier.protocol.evaluation import Evaluation, evaluate
 
 EVERY_METHOD = (*METHODS, "geneformer")
 TYPES = ("B", "NK", "T/x")

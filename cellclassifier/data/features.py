@@ -184,3 +184,8 @@ def similarity_order(profiles: pd.DataFrame) -> np.ndarray:
     condensed = distances[np.triu_indices(len(profiles), k=1)]
     tree = hierarchy.linkage(condensed, method="average", optimal_ordering=True)
     return profiles.index.to_numpy()[hierarchy.leaves_list(tree)]
+
+
+def types_by_similarity(cells: ad.AnnData) -> np.ndarray:
+    """The types of obs["cell_type"], those of alike mean profile side by side."""
+    return similarity_order(mean_profiles(cells, cells.obs["cell_type"].to_numpy().astype(str)))

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = expose(
     {
         "baselines.classifier": ["make_baseline", "require_known"],
         "baselines.options": ["METHODS"],
+        "baselines.recipes": ["RECIPES"],
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
         "one_vs_rest.options": ["ForestOptions"],

@@ -5,15 +5,9 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "files": [
-            "FinishedParts",
-            "Output",
-            "RunRecord",
-            "atomic_path",
-            "run_key",
-            "write_csv",
-            "write_figure",
-            "write_json",
-        ],
+        "files": ["atomic_folder", "atomic_path", "write_csv", "write_figure", "write_json"],
+        "folder": ["Output"],
+        "processes": ["is_first", "n_processes"],
+        "record": ["RunRecord"],
     },
 )

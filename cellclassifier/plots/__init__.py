@@ -2,4 +2,15 @@
 
 from cellclassifier.lazy import expose
 
-__getattr__, __dir__, __all__ = expose(__name__, {})
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "comparison": [
+            "METRIC_NAMES",
+            "calibration",
+            "confusion",
+            "metric_comparison",
+            "score_against_time",
+        ],
+    },
+)

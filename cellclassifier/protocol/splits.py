@@ -42,7 +42,7 @@ def seeds_from(first: int, n: int, option: str) -> range:
     return range(first, first + n)
 
 
-def restrict(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnData:
+def subset(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnData:
     """Leave out small types and cells beyond ``max_cells``, as the options ask."""
     if options.min_cells_per_type:
         labels = cells.obs["cell_type"].astype(str)

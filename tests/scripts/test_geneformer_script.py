@@ -19,7 +19,7 @@ from conftest import ROOT, make_cells
 import finetune_geneformer as script
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.classifier import GeneformerClassifier
-from cellclassifier.protocol.evaluate import COMBINED_COLUMNS
+from cellclassifier.protocol.evaluation import COMBINED_COLUMNS
 
 TINY = ("--from-scratch", "--layers", "1", "--width", "8", "--batch-size", "10", "--device", "cpu")
 

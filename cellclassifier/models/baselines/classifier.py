@@ -167,6 +167,11 @@ class Baseline(GeneClassifier):
         return pd.DataFrame(rows)
 
     @property
+    def version(self) -> int:
+        """Of the recipe."""
+        return self.recipe.version
+
+    @property
     def recipe(self) -> Recipe:
         """The pipeline and grid behind the method's name."""
         return RECIPES[self.method]

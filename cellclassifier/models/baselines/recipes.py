@@ -27,6 +27,7 @@ class Recipe:
     features: CountFeatures
     grid: tuple[dict, ...]
     threads: str | None = None  # the estimator's own parameter for threads, where it has one
+    version: int = 1  # raised when the recipe's results change
     dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
 
 

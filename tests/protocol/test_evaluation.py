@@ -23,7 +23,7 @@ from trained_models import (
     trained_and_judged,
 )
 
-from cellclassifier.protocol.evaluate import evaluate
+from cellclassifier.protocol.evaluation import evaluate
 from cellclassifier.protocol.metrics import METRICS
 from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.trust.calibration import fit_calibration

@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from cellclassifier.protocol.metrics import reliability
 from cellclassifier.protocol.questions import as_targets
 from cellclassifier.protocol.splits import PARTS
 from cellclassifier.protocol.targets import Targets
@@ -100,3 +101,10 @@ def _in_order(predictions: pd.DataFrame, part_of_cell: np.ndarray) -> pd.DataFra
     """Rows of one part after another, put into the order of the cells."""
     order = np.concatenate([np.flatnonzero(part_of_cell == part) for part in PARTS])
     return predictions.iloc[np.argsort(order)].reset_index(drop=True)
+
+
+def pooled_reliability(predictions: pd.DataFrame) -> pd.DataFrame:
+    """``metrics.reliability`` of rows of predictions, for instance of all splits together."""
+    classes = predictions.columns.drop(["cell", "part", "label", "predicted"])
+    labels, probabilities = predictions["label"].to_numpy(), predictions[classes].to_numpy()
+    return reliability(labels, probabilities, classes.to_numpy())

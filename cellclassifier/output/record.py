@@ -1,0 +1,90 @@
+"""What a run did: options, data, seeds, versions, seconds and peak memory, written last."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cellclassifier.output.files import write_json
+from cellclassifier.output.folder import Output
+
+PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "matplotlib")
+SOURCE = Path(__file__).parents[1]
+
+
+class RunRecord:
+    """What a run did: options, data, seeds, versions, seconds and peak memory per step."""
+
+    def __init__(self, script: str, options: object, output: Output):
+        self.script = script
+        self.output = output
+        self.content = {"script": script, "options": plain(options), "steps": {}}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step; repeated steps of one name add up their seconds."""
+        reset_peak_memory()
+        start = time.perf_counter()
+        yield
+        step = self.content["steps"].setdefault(name, {"seconds": 0.0, "peak_gib": 0.0})
+        step["seconds"] = round(step["seconds"] + time.perf_counter() - start, 3)
+        step["peak_gib"] = max(step["peak_gib"], round(peak_memory_gib(), 3))
+
+    def write(self, **facts) -> Path:
+        """Write results/run_<script>.json, last of all outputs; ``facts`` are added."""
+        self.content |= facts
+        self.content["peak_gib"] = max(step["peak_gib"] for step in self.content["steps"].values())
+        self.content["versions"] = {"python": platform.python_version()} | versions_of(*PACKAGES)
+        self.content["git_commit"] = _git_commit()
+        self.content["outputs"] = sorted(set(self.output.written))
+        path = self.output.folder / "results" / f"run_{self.script}.json"
+        write_json(path, self.content)
+        return path
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """The installed version of each package."""
+    return {name: importlib.metadata.version(name) for name in packages}
+
+
+def reset_peak_memory() -> None:
+    """Forget the peak so far (Linux; elsewhere the peak of the process is reported)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_gib() -> float:
+    """Largest resident size of this process since ``reset_peak_memory``, in GiB."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 2**20
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def plain(value: object) -> object:
+    """Dataclasses, paths and tuples as JSON values."""
+    if dataclasses.is_dataclass(value):
+        return {key: plain(item) for key, item in dataclasses.asdict(value).items()}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(SOURCE), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,182 @@
+"""The loop that every experiment shares: plan, resume, keep, finish."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import anndata as ad
+import pandas as pd
+from tqdm import tqdm
+
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.options import RunOptions
+from cellclassifier.output.files import publish, write_parquet
+from cellclassifier.output.folder import Output
+from cellclassifier.output.processes import is_first
+from cellclassifier.output.record import RunRecord
+from cellclassifier.protocol import scores
+from cellclassifier.protocol.evaluation import Evaluation
+from cellclassifier.protocol.finished import (
+    FinishedParts,
+    digest_of_cells,
+    key_of,
+    options_in_key,
+)
+from cellclassifier.protocol.options import SplitOptions
+from cellclassifier.protocol.scores import ScoreTables
+
+PREDICTIONS, MODEL = "predictions.parquet", "model"
+
+
+class Run:
+    """One run of a script: its output folder, its record, its finished parts.
+
+        run = Run("cellular", config)
+        cells, parts = ...
+        for method, split in run.plan({"cellular": 1}, cells, parts):
+            run.keep(evaluate(CellularClassifier(...), cells, parts[split], split))
+        run.finish(draw)
+
+    What an earlier run with the same cells and options has finished is taken up; --fresh starts
+    over, and deletes what this script kept. Of several processes the first one writes.
+    """
+
+    def __init__(self, script: str, config: RunOptions, depends_on: object = None):
+        """depends_on: JSON values beside the options on which results depend."""
+        self.script, self.config = script, config
+        self.output = Output(config.output)
+        self.record = RunRecord(script, config, self.output)
+        self.finished = FinishedParts(config.output, script, config.fresh)
+        self.options = options_in_key(config, RunOptions, CellsOptions, SplitOptions)
+        self.depends_on = depends_on
+        self.tables: dict[tuple[str, int], dict[str, pd.DataFrame]] = {}
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Time a step of the run for its record."""
+        return self.record.step(name)
+
+    def about(self, cells: ad.AnnData, parts: pd.DataFrame, name: str = "splits") -> None:
+        """Say which cells and splits this run is about; writes results/<name>.csv.
+
+        parts: part of every cell (rows) in every split (columns).
+        """
+        self.source, self.splits = cells.uns["source"], [int(split) for split in parts.columns]
+        self.data = digest_of_cells(cells)
+        self.output.csv(name, parts.rename_axis("cell").reset_index())
+
+    def key(self, version: int) -> str:
+        """What the parts of a method of this version depend on."""
+        return key_of(self.data, self.options, version, self.depends_on)
+
+    def plan(
+        self, versions: Mapping[str, int], cells: ad.AnnData, parts: pd.DataFrame
+    ) -> Iterator[tuple[str, int]]:
+        """Every method and split that is not finished, split by split, with a bar and a clock.
+
+        versions: of every method, its version number.
+        """
+        self.about(cells, parts)
+        self.keys = {method: self.key(version) for method, version in versions.items()}
+        wanted = [(method, split) for split in self.splits for method in versions]
+        if self.config.fresh:
+            self._remove_checkpoints(wanted)
+        found = {part: self.finished.load(self.keys[part[0]], _name(*part)) for part in wanted}
+        for part in (progress := tqdm(wanted, unit="fit", disable=not is_first())):
+            progress.set_description(f"{part[0]}, split {part[1]}")
+            if found[part] is not None:
+                self._show(*part, found[part])
+                continue
+            with self.step(part[0]):
+                yield part
+
+    def checkpoints(self, method: str, split: int) -> Path:
+        """The folder for the checkpoints of a part, until it is finished."""
+        base = Path(self.config.output).resolve() / ".checkpoints"
+        return base / self.keys[method] / _name(method, split)
+
+    def keep(self, result: Evaluation, **tables: pd.DataFrame) -> None:
+        """Keep a finished part: scores, predictions, further tables; of the first split the model.
+
+        From then on a run with the same cells and options takes it up.
+        """
+        method, split = result.classifier.method, result.split
+
+        def write(folder: Path) -> None:
+            write_parquet(folder / PREDICTIONS, result.predictions)
+            if split == self.splits[0]:
+                result.classifier.save(folder / MODEL, data=self.source, split=split)
+
+        tables = {"scores": result.scores, "per_type": result.per_type, **tables}
+        self.finished.save(self.keys[method], _name(method, split), tables, write)
+        self._show(method, split, tables)
+        self._remove_checkpoints([(method, split)])
+
+    def _remove_checkpoints(self, parts: list[tuple[str, int]]) -> None:
+        if is_first():
+            for part in parts:
+                shutil.rmtree(self.checkpoints(*part), ignore_errors=True)
+
+    def _show(self, method: str, split: int, tables: dict[str, pd.DataFrame]) -> None:
+        """Put a finished part where people look for it."""
+        self.tables[method, split] = tables
+        if not is_first():
+            return
+        kept = self.finished.path(self.keys[method], _name(method, split))
+        predictions = f"predictions/{method}-split{split}.parquet"
+        publish(kept / PREDICTIONS, self.output.folder / predictions)
+        self.output.written.append(predictions)
+        if split == self.splits[0]:
+            publish(kept / MODEL, self.output.model_folder(method))
+        for kind in ("scores", "per_type"):
+            table = ScoreTables(self.config.output, kind)
+            table.update(tables[kind], self.data, self.keys[method])
+            self.output.written.append(f"results/{kind}/{method}.csv")
+
+    def table(self, name: str, method: str) -> pd.DataFrame:
+        """A table that ``keep`` was given of a method's splits, one below the other."""
+        kept = [self.tables[method, split][name] for split in self.splits]
+        return pd.concat(kept)
+
+    def scores(self) -> pd.DataFrame:
+        """Rows of all methods that were scored on these cells and splits, also by other scripts."""
+        return ScoreTables(self.config.output, "scores").of(self.data, self.splits)
+
+    def predictions(self, method: str, part: str = "test") -> pd.DataFrame:
+        """A method's predictions of one part of the cells, of all its splits of this run."""
+        table = self.scores()
+        splits = table.loc[table["method"] == method, "split"].unique()
+        rows = self.output.read_predictions(method, splits)
+        return rows[rows["part"] == part]
+
+    def finish(self, draw: Callable[[Run, pd.DataFrame], None] | None = None) -> pd.DataFrame:
+        """Write the tables of all methods, draw, and write the record, last of all.
+
+        draw: called with this run and the summary. Returns the summary: mean and standard deviation
+        of each metric over splits, per method and part.
+        """
+        with self.step("outputs"):
+            table = self.scores() if is_first() else self._own_scores()
+            summary = scores.summarize(table)
+            if is_first():
+                self._write_views(table, summary)
+                if draw is not None:
+                    draw(self, summary)
+                self.record.write(data=self.source, seeds=self.splits, data_digest=self.data)
+        return summary
+
+    def _own_scores(self) -> pd.DataFrame:
+        return pd.concat([tables["scores"] for tables in self.tables.values()])
+
+    def _write_views(self, table: pd.DataFrame, summary: pd.DataFrame) -> None:
+        self.output.csv("combined_results", scores.combined(table))
+        per_type = ScoreTables(self.config.output, "per_type").of(self.data, self.splits)
+        self.output.csv("per_type_results", per_type.drop(columns=["data", "options"]))
+        flat = summary.set_axis([f"{metric}_{value}" for metric, value in summary.columns], axis=1)
+        self.output.csv("summary", flat.reset_index())
+
+
+def _name(method: str, split: int) -> str:
+    return f"{method}-split{split}"

@@ -1,0 +1,115 @@
+"""One tidy table of scores per method, and the tables of all methods that are views of them.
+
+    results/scores/<method>.csv     method, part, split, n_cells, metrics, ..., data, options
+    results/per_type/<method>.csv   method, split, cell_type, precision, recall, f1, support, ...
+
+The last two columns are digests: of the cells, and of whatever else a result depends on. Views hold
+every method that was scored on the same cells, so no script erases another's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from cellclassifier.errors import InputError
+from cellclassifier.output.files import write_csv
+from cellclassifier.protocol.metrics import METRICS
+
+INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
+COMBINED = ["method", "dataset", *METRICS, "ece", "split", "n_cells", "fit_seconds"]
+COMBINED += [*INTERVALS, "ece_raw"]
+# The order of methods in tables and plots; others follow by name.
+ORDER = (
+    "majority",
+    "logistic_regression",
+    "rank_regression",
+    "random_forest",
+    "gbdt",
+    "soft_vote",
+    "geneformer",
+)
+TEXTS = ("method", "part", "cell_type", "label", "data", "options")
+
+
+class ScoreTables:
+    """The tidy tables of one kind ("scores" or "per_type") under an output folder."""
+
+    def __init__(self, output: Path, kind: str):
+        self.folder = Path(output) / "results" / kind
+
+    def update(self, table: pd.DataFrame, data: str, options: str) -> Path:
+        """Put the rows of one method into its table, in place of those of the same splits.
+
+        Rows of the method that depend on other cells or options make way, as its predictions do.
+        """
+        (method,) = table["method"].unique()
+        path = self.folder / f"{method}.csv"
+        table = table.assign(data=data, options=options)
+        if path.exists():
+            old = read_table(path)
+            same = (old["data"] == data) & (old["options"] == options)
+            old = old[same & ~old["split"].isin(table["split"])]
+            if len(old):
+                table = pd.concat([old, table], ignore_index=True)
+        write_csv(path, table.sort_values("split", kind="stable"), float_format=None)
+        return path
+
+    def of(self, data: str, splits: Iterable[int]) -> pd.DataFrame:
+        """Rows of all methods scored on these cells and splits: by split, then by method."""
+        paths = sorted(self.folder.glob("*.csv"), key=lambda path: _place(path.stem))
+        tables = [read_table(path) for path in paths]
+        splits = list(splits)
+        kept = [t[(t["data"] == data) & t["split"].isin(splits)] for t in tables]
+        kept = [table for table in kept if len(table)]
+        if not kept:
+            return pd.DataFrame(columns=["method", "part", "split"])
+        rows = pd.concat(kept, ignore_index=True)
+        by_split = rows["split"].map({split: place for place, split in enumerate(splits)})
+        order = by_split.sort_values(kind="stable").index
+        return rows.loc[order].reset_index(drop=True)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A tidy table; texts stay texts, so that a type may be called "0" or "NA"."""
+    try:
+        columns = pd.read_csv(path, nrows=0).columns
+        numbers = [name for name in columns if name not in TEXTS]
+        missing = {name: [""] for name in numbers}
+        texts = {name: str for name in TEXTS if name in columns}
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing)
+        return table.astype({"split": int})
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path} is no table of scores ({error}): remove it") from error
+
+
+def combined(scores: pd.DataFrame) -> pd.DataFrame:
+    """The columns and order of combined_results.csv: seven metrics per method, split and part."""
+    table = scores.rename(columns={"part": "dataset"})
+    return table.reindex(columns=COMBINED).dropna(subset=["macro_f1"])
+
+
+def summarize(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over splits of every metric, rows (method, dataset).
+
+    Columns are (metric, "mean" or "std"); the standard deviation of a single split is 0.
+    """
+    metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
+    grouped = combined(scores).groupby(["method", "dataset"], sort=False)[metrics]
+    return grouped.agg(["mean", "std"]).fillna(0.0)
+
+
+def in_short(summary: pd.DataFrame) -> pd.DataFrame:
+    """Test scores as a person reads them: mean +- standard deviation, best first."""
+    test = summary.xs("test", level="dataset").sort_values(("macro_f1", "mean"), ascending=False)
+    columns = ["accuracy", "macro_f1", "mcc", "ece_raw", "ece", "fit_seconds"]
+    return pd.DataFrame(
+        {name: [f"{m:.3f} +- {s:.3f}" for m, s in test[name].to_numpy()] for name in columns},
+        index=test.index,
+    )
+
+
+def _place(method: str) -> tuple[int, str]:
+    return (ORDER.index(method) if method in ORDER else len(ORDER)), method
