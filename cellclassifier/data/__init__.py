@@ -5,7 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "features": ["types_by_similarity"],
+        "features": ["expression_of", "types_by_similarity"],
         "options": ["CellsOptions"],
         "open": ["open_cells", "write_annotated"],
         "read": ["find_cells", "read_cells"],

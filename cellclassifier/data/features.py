@@ -201,3 +201,16 @@ def similarity_order(profiles: pd.DataFrame) -> np.ndarray:
 def types_by_similarity(cells: ad.AnnData) -> np.ndarray:
     """The types of obs["cell_type"], those of alike mean profile side by side."""
     return similarity_order(mean_profiles(cells, cells.obs["cell_type"].to_numpy().astype(str)))
+
+
+def expression_of(cells: ad.AnnData, genes: dict[str, list[str]], types: np.ndarray) -> ad.AnnData:
+    """Log-normalised values of some genes, with obs["cell_type"] in the order of ``types``.
+
+    genes: var_names, by any heading.
+    """
+    shown = np.unique(np.concatenate([list(names) for names in genes.values()]))
+    columns = cells.var_names.get_indexer(shown)
+    values = log_normalize(cells.X, total_counts(cells.X))[:, columns]
+    labels = pd.Categorical(cells.obs["cell_type"].astype(str), types)
+    obs = cells.obs[["cell_type"]].assign(cell_type=labels)
+    return ad.AnnData(values, obs=obs, var=cells.var.loc[shown, ["gene_symbol"]])

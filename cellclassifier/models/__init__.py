@@ -10,6 +10,6 @@ __getattr__, __dir__, __all__ = expose(
         "baselines.recipes": ["RECIPES"],
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
-        "one_vs_rest.options": ["ForestOptions"],
+        "one_vs_rest.options": ["SCHEMES", "ForestOptions"],
     },
 )

@@ -12,5 +12,6 @@ __getattr__, __dir__, __all__ = expose(
             "metric_comparison",
             "score_against_time",
         ],
+        "one_vs_rest": ["auroc_heatmap", "importance", "marker_dots", "markers"],
     },
 )

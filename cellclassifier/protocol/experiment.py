@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -130,10 +130,32 @@ class Run:
         self.output.written.append(predictions)
         if split == self.splits[0]:
             publish(kept / MODEL, self.output.model_folder(method))
-        for kind in ("scores", "per_type"):
-            table = ScoreTables(self.config.output, kind)
-            table.update(tables[kind], self.data, self.keys[method])
+        self.write_scores(self.keys[method], tables["scores"], tables["per_type"])
+
+    def write_scores(self, key: str, scores: pd.DataFrame, per_type: pd.DataFrame) -> None:
+        """Put rows of one method into its tidy tables; key: see ``key``."""
+        (method,) = scores["method"].unique()
+        for kind, table in (("scores", scores), ("per_type", per_type)):
+            ScoreTables(self.config.output, kind).update(table, self.data, key)
             self.output.written.append(f"results/{kind}/{method}.csv")
+
+    def collect(
+        self, parts: list, compute: Callable[[list], Iterable[tuple]], version: int
+    ) -> dict:
+        """Tables of many small parts, each kept as soon as it is done, in the order of ``parts``.
+
+        parts: hashable, with a ``name``; compute: given those that are not finished, yields (part,
+        tables) in any order; version: of the method.
+        """
+        key = self.key(version)
+        finished = {part: self.finished.load(key, part.name) for part in parts}
+        to_do = [part for part in parts if finished[part] is None]
+        with tqdm(total=len(parts), initial=len(parts) - len(to_do), unit="fit") as progress:
+            for part, tables in compute(to_do):
+                self.finished.save(key, part.name, tables)
+                finished[part] = tables
+                progress.update()
+        return finished
 
     def table(self, name: str, method: str) -> pd.DataFrame:
         """A table that ``keep`` was given of a method's splits, one below the other."""
@@ -151,11 +173,19 @@ class Run:
         rows = self.output.read_predictions(method, splits)
         return rows[rows["part"] == part]
 
-    def finish(self, draw: Callable[[Run, pd.DataFrame], None] | None = None) -> pd.DataFrame:
+    def write_record(self, **facts) -> None:
+        """Write results/run_<script>.json, last of all outputs; JSON ``facts`` are added."""
+        if is_first():
+            known = {"data": self.source, "seeds": self.splits, "data_digest": self.data}
+            self.record.write(**known, **facts)
+
+    def finish(
+        self, draw: Callable[[Run, pd.DataFrame], None] | None = None, **facts
+    ) -> pd.DataFrame:
         """Write the tables of all methods, draw, and write the record, last of all.
 
-        draw: called with this run and the summary. Returns the summary: mean and standard deviation
-        of each metric over splits, per method and part.
+        draw: called with this run and the summary; facts: JSON values for the record. Returns the
+        summary: mean and standard deviation of each metric over splits, per method and part.
         """
         with self.step("outputs"):
             table = self.scores() if is_first() else self._own_scores()
@@ -164,7 +194,7 @@ class Run:
                 self._write_views(table, summary)
                 if draw is not None:
                     draw(self, summary)
-                self.record.write(data=self.source, seeds=self.splits, data_digest=self.data)
+        self.write_record(**facts)
         return summary
 
     def _own_scores(self) -> pd.DataFrame:
@@ -172,8 +202,8 @@ class Run:
 
     def _write_views(self, table: pd.DataFrame, summary: pd.DataFrame) -> None:
         self.output.csv("combined_results", scores.combined(table))
-        per_type = ScoreTables(self.config.output, "per_type").of(self.data, self.splits)
-        self.output.csv("per_type_results", per_type.drop(columns=["data", "options"]))
+        types = ScoreTables(self.config.output, "per_type").of(self.data, self.splits)
+        self.output.csv("per_type_results", scores.per_type(types))
         flat = summary.set_axis([f"{metric}_{value}" for metric, value in summary.columns], axis=1)
         self.output.csv("summary", flat.reset_index())
 

@@ -21,6 +21,7 @@ from cellclassifier.protocol.metrics import METRICS
 INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
 COMBINED = ["method", "dataset", *METRICS, "ece", "split", "n_cells", "fit_seconds"]
 COMBINED += [*INTERVALS, "ece_raw"]
+PER_TYPE = ["method", "split", "cell_type", "precision", "recall", "f1", "support"]
 # The order of methods in tables and plots; others follow by name.
 ORDER = (
     "majority",
@@ -89,6 +90,11 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
     """The columns and order of combined_results.csv: seven metrics per method, split and part."""
     table = scores.rename(columns={"part": "dataset"})
     return table.reindex(columns=COMBINED).dropna(subset=["macro_f1"])
+
+
+def per_type(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns and order of per_type_results.csv, of the methods that name one type per cell."""
+    return rows.reindex(columns=PER_TYPE).dropna(subset=["f1"]).astype({"support": int})
 
 
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:

@@ -17,12 +17,12 @@ from sklearn import metrics as sk
 
 from cellclassifier.data.features import best_genes, log_normalize, total_counts
 from cellclassifier.errors import InputError
-from cellclassifier.models.one_vs_rest.options import ForestOptions
+from cellclassifier.models.one_vs_rest.options import SCHEMES, ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
 from cellclassifier.models.one_vs_rest.random_forest import Forest
 from cellclassifier.protocol.splits import split_cells, types_with_at_least
 
-SCHEMES = ("even", "random")
+VERSION = 1  # raised when results change: finished fits depend on it
 MIN_CELLS = 10  # of a type: fewer give no score worth reading
 PRECISION = 0.9  # at which the recall is reported
 PERMUTATION_CELLS = 2000  # held-out cells of the balanced draw that are used for it at most
@@ -48,7 +48,7 @@ class Fit:
         return np.random.default_rng([zlib.crc32(self.name.encode()), self.seed])
 
 
-def plan(labels: np.ndarray, seeds) -> list[Fit]:
+def plan_fits(labels: np.ndarray, seeds) -> list[Fit]:
     """Every fit that the labels allow; types with fewer than ``MIN_CELLS`` cells have none.
 
     Raises InputError when no type has enough.
@@ -66,7 +66,7 @@ def plan(labels: np.ndarray, seeds) -> list[Fit]:
     )
 
 
-def parts_of(cells: ad.AnnData, seeds) -> pd.DataFrame:
+def parts_of_repeats(cells: ad.AnnData, seeds) -> pd.DataFrame:
     """Part of every cell (rows) in every repeat (columns), as all scripts split them.
 
     Types of one or two cells, which cannot be in all three parts, are in train as negatives.

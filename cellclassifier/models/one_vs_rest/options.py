@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SCHEMES = ("even", "random")  # to draw negatives: over the other types, or from all other cells
+
 
 @dataclass(frozen=True)
 class ForestOptions:

@@ -8,7 +8,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.data.features import log_normalize, total_counts
-from cellclassifier.models.one_vs_rest.forests import MIN_CELLS, SCHEMES, SCORES, Fit
+from cellclassifier.models.one_vs_rest.forests import MIN_CELLS, SCORES, Fit
+from cellclassifier.models.one_vs_rest.options import SCHEMES
 
 COLUMN_NAMES = {
     "accuracy": "Accuracy",
@@ -17,6 +18,14 @@ COLUMN_NAMES = {
     "auprc": "AUPRC",
     "natural_auprc": "Natural AUPRC",
     "natural_recall": "Natural Recall at 90% Precision",
+}
+TIDY_NAMES = {
+    "accuracy": "balanced_draw_accuracy",
+    "f1": "balanced_draw_f1",
+    "auroc": "balanced_draw_auroc",
+    "auprc": "balanced_draw_auprc",
+    "natural_auprc": "natural_auprc",
+    "natural_recall": "natural_recall_at_90_precision",
 }
 BALANCED = tuple(COLUMN_NAMES[name] for name in SCORES[:4])
 NATURAL = tuple(COLUMN_NAMES[name] for name in SCORES[4:])
@@ -147,3 +156,31 @@ def held_out_predictions(
         "predicted": scores.columns.to_numpy()[scores.to_numpy().argmax(axis=1)],
     }
     return pd.concat([pd.DataFrame(first), scores], axis=1)
+
+
+def tidy_scores(finished: Finished, scheme: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of one way to draw negatives: (mean over types per repeat, every type's own).
+
+    method, part, split (the repeat's seed), n_cells (held out), ``TIDY_NAMES``; every type's rows
+    have cell_type in place of part.
+    """
+    rows = [
+        {"split": fit.seed, "cell_type": fit.cell_type, "n_cells": len(tables["held_out"])}
+        | tables["scores"].rename(columns=TIDY_NAMES)[list(TIDY_NAMES.values())].iloc[0].to_dict()
+        for fit, tables in finished.items()
+        if fit.scheme == scheme
+    ]
+    per_type = pd.DataFrame(rows).sort_values(["split", "cell_type"], ignore_index=True)
+    per_type.insert(0, "method", f"binary_rf_{scheme}")
+    means = per_type.groupby(["method", "split"], as_index=False).mean(numeric_only=True)
+    means.insert(1, "part", "held_out")
+    return means.astype({"n_cells": int}), per_type
+
+
+def in_short(results: pd.DataFrame) -> pd.DataFrame:
+    """The results as a person reads them: mean +- standard deviation."""
+    table = results[["Cell Type", "Negative Sampling"]].copy()
+    for name in ("Accuracy", "AUROC", "Natural AUPRC"):
+        pairs = results[[name, f"{name} Std"]].to_numpy()
+        table[name] = [f"{m:.3f} +- {s:.3f}" if np.isfinite(m) else "" for m, s in pairs]
+    return table.assign(**{"N Samples": results["N Samples"], "Note": results["Note"].fillna("")})
