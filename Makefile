@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUTPUT ?= model_output
 # interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
 SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick"
@@ -42,14 +43,17 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements.txt
+	$(INSTALL) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.dev: requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) --no-deps --editable .
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.bench: requirements.txt requirements-dev.txt requirements-bench.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+$(VENV)/.bench: requirements.txt requirements-dev.txt requirements-bench.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements-bench.txt
+	$(INSTALL) --no-deps --editable .
 	@touch $@ $(VENV)/.run $(VENV)/.dev

@@ -13,6 +13,7 @@ from typing import Self
 import anndata as ad
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from cellclassifier import model_folder
 from cellclassifier.data.gene_counts import GeneCounts
@@ -193,12 +194,15 @@ class Classifier(ABC):
             self.novelty_ = Novelty.load(folder / NOVELTY_FILE, self.n_features(), n_types)
 
 
-class GeneClassifier(Classifier):
+class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     """A model of count matrices: AnnData of raw counts, or ``GeneCounts`` of its own genes.
 
     It normalises and selects genes itself, from its training cells. ``_fit`` sets ``genes_``, the
     var_names that it looks at; new cells are aligned to them here, once, and ``_outputs`` is given
     its columns in its order.
+
+    An estimator of scikit-learn's, with AnnData for X: ``get_params``, ``set_params``, ``clone``,
+    ``score`` (accuracy), ``cross_val_score``. So ``__init__`` keeps its arguments as they are.
     """
 
     genes_: np.ndarray

@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import anndata as ad
@@ -67,9 +67,7 @@ class Baseline(GeneClassifier):
     seed: int = 0
     jobs: int = 1
     quick: bool = False
-    packages: tuple[str, ...] = field(
-        default=("numpy", "scikit-learn", "skops", XGBOOST), repr=False
-    )
+    packages = ("numpy", "scikit-learn", "skops", XGBOOST)
 
     def _fit(self, cells: ad.AnnData, targets: SingleLabel, validation) -> None:
         """Fit every grid point, keep the best on ``validation``."""
