@@ -76,7 +76,7 @@ def main(config: Config) -> pd.DataFrame | None:
         record = RunRecord("finetune_geneformer", config, output)
 
         with record.step("read"):
-            cells = restrict(read_cells(config, report=log), config, report=log)
+            cells = restrict(read_cells(config), config, report=log)
             parts = split_all(cells, config, report=log)
             output.csv("fine_tuning/splits", parts.rename_axis("cell").reset_index())
 
