@@ -121,7 +121,7 @@ def before_0_7(tmp_path):
     var = np.array([(f"gene{i}".encode(), i) for i in range(7)], [("index", "S5"), ("rank", "i8")])
     with h5py.File(path, "w") as file:
         file["X"] = np.log1p(COUNTS)
-        file["obs"], file["var"], file["raw.var"] = obs, var, var[["index"]]
+        file["obs"], file["var"], file["raw.var"] = obs, var, var["index"].astype([("index", "S5")])
         stored = sp.csr_matrix(COUNTS.astype(np.float32))
         raw = file.create_group("raw.X")
         raw.attrs["h5sparse_format"], raw.attrs["h5sparse_shape"] = "csr", stored.shape
