@@ -36,8 +36,8 @@ from cellclassifier.models.neural import processes as ranks
 from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key, versions_of
 from cellclassifier.plots import comparison as plots
 from cellclassifier.plots import training as training_plots
-from cellclassifier.protocol.evaluation import beside_other_methods, evaluate, summarize
-from cellclassifier.protocol.splits import SplitOptions, split_all, subset
+from cellclassifier.protocol.evaluate import beside_other_methods, evaluate, summarize
+from cellclassifier.protocol.splits import SplitOptions, restrict, split_all
 
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
 QUICK = {"n_splits": 1, "max_tokens": 96, "max_cells": 2000}
@@ -76,7 +76,7 @@ def main(config: Config) -> pd.DataFrame | None:
         record = RunRecord("finetune_geneformer", config, output)
 
         with record.step("read"):
-            cells = subset(read_cells(config, report=log), config, report=log)
+            cells = restrict(read_cells(config), config, report=log)
             parts = split_all(cells, config, report=log)
             output.csv("fine_tuning/splits", parts.rename_axis("cell").reset_index())
 

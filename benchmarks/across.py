@@ -50,7 +50,7 @@ def main(config: Config) -> None:
     train = shared_data("cells.npy")
     if train is None:
         return
-    cells = read_cells(CellsOptions(cells=train), report=lambda line: None)
+    cells = read_cells(CellsOptions(cells=train))
     # Symbols, by which the other files name their genes: no network is needed for them here.
     dictionaries = train.parent.parent / "geneformer_files"
     cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), dictionaries)
@@ -59,16 +59,16 @@ def main(config: Config) -> None:
         model = model_on(cells, method, config.seed)
         compare(f"{method} on sample", model, *labelled(None))
         compare(f"{method} on pbmc3k", model, *labelled(pbmc3k))
-        common = shared_genes(cells, open_cells(None, report=lambda line: None).var)
+        common = shared_genes(cells, open_cells(None).var)
         model = model_on(common, method, config.seed)
         compare(f"{method} of common genes on sample", model, *labelled(None))
 
 
 def labelled(path: Path | None) -> tuple:
     """A source of cells and their own labels, which annotation does not see."""
-    source = open_cells(path, report=lambda line: None)
+    source = open_cells(path)
     options = CellsOptions(cells=path)
-    return source, read_cells(options, report=lambda line: None).obs["cell_type"].astype(str)
+    return source, read_cells(options).obs["cell_type"].astype(str)
 
 
 def shared_genes(cells: ad.AnnData, var: pd.DataFrame) -> ad.AnnData:

@@ -83,7 +83,7 @@ def large_file(cells: Path, n_cells: int) -> Path:
     """An .h5ad of so many cells, stored by rows: those of a file again and again, made once."""
     path = OUTPUT / f"cells_{n_cells}.h5ad"
     if not path.exists():
-        source = open_cells(cells, report=lambda line: None)
+        source = open_cells(cells)
         names = pd.DataFrame(index=[f"cell_{i}" for i in range(n_cells)])
         with atomic_path(path) as temporary:
             ad.AnnData(obs=names, var=source.var).write_h5ad(temporary)

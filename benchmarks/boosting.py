@@ -40,7 +40,7 @@ class Config:
 def main(config: Config) -> None:
     """Print seconds per round and test scores of each library."""
     path = config.cells or full_size_cells()
-    cells = read_cells(CellsOptions(cells=path), report=lambda line: None)
+    cells = read_cells(CellsOptions(cells=path))
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     parts = split_cells(labels, 42)
     train, test = parts == "train", parts == "test"

@@ -72,7 +72,7 @@ def main(config: Config) -> None:
 
 def write_tokens(cells_path: Path, path: Path) -> None:
     """Tokens of all cells with the vocabulary learned from them: for speed, not for scores."""
-    cells = read_cells(CellsOptions(cells=cells_path), report=lambda line: None)
+    cells = read_cells(CellsOptions(cells=cells_path))
     vocabulary = learn_vocabulary(cells.X, cells.var_names.to_numpy(str))
     tokens, bounds = flat_tokens(tokenize(cells, vocabulary))
     labels = cells.obs["cell_type"].cat.codes.to_numpy().astype(np.int64)

@@ -60,7 +60,7 @@ def measure(path: Path, n_cells: int, plain_cells: int) -> dict:
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     reset_peak_memory()
     start = time.perf_counter()
-    tokens = tokenize(cells, vocabulary, labels, report=lambda line: None)
+    tokens = tokenize(cells, vocabulary, labels)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         tokens.save_to_disk(folder)
@@ -98,7 +98,7 @@ def plain_seconds(cells, vocabulary: Vocabulary) -> float:
 
 def read_quietly(path: Path):
     """The cells of a file, without a line about gene names."""
-    return read_cells(CellsOptions(cells=path), report=lambda line: None)
+    return read_cells(CellsOptions(cells=path))
 
 
 if __name__ == "__main__":

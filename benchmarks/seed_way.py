@@ -34,7 +34,7 @@ class Config:
 
 def main(config: Config) -> None:
     """Print, as JSON, test macro-F1 and seconds per method and split."""
-    cells = read_cells(CellsOptions(cells=config.cells), report=lambda line: None)
+    cells = read_cells(CellsOptions(cells=config.cells))
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     dense = cells.X.toarray().astype(float)
     dense = np.log1p(dense / dense.sum(axis=1, keepdims=True) * 10_000)

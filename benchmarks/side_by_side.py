@@ -79,7 +79,7 @@ def _celltypist(path: Path, config: Config) -> dict:
         run_measured([os.environ.get("PYTHON", sys.executable), "-m", "venv", str(CELLTYPIST)])
         requirements = ["-r", "requirements-celltypist.txt"]
         run_measured([str(python), "-m", "pip", "install", "--quiet", *requirements])
-    cells = read_cells(CellsOptions(cells=path), report=lambda line: None)
+    cells = read_cells(CellsOptions(cells=path))
     with tempfile.TemporaryDirectory() as folder:
         data, parts = Path(folder) / "cells.h5ad", Path(folder) / "parts.csv"
         split_all(cells, SplitOptions(n_splits=config.n_splits)).to_csv(parts)

@@ -59,7 +59,7 @@ def main(config: Config) -> None:
     output = Output(config.output)
     strangers, curves = [], []
     for name, path in data_sets(config.cells).items():
-        cells = read_cells(CellsOptions(cells=path), report=lambda line: None)
+        cells = read_cells(CellsOptions(cells=path))
         types = cells.obs["cell_type"].cat.categories
         plan = [(method, left_out) for method in config.methods for left_out in types]
         rows = [

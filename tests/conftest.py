@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import anndata as ad
@@ -80,6 +81,13 @@ class Reads(list):
 
     def of(self, prefix: str) -> list[int]:
         return [size for name, size in self if name.startswith(prefix)]
+
+
+@pytest.fixture
+def said(caplog) -> Callable[[], list[str]]:
+    """Give a function that gives what a person was told so far, one line each."""
+    caplog.set_level("INFO", "cellclassifier")
+    return lambda: [record.getMessage() for record in caplog.records]
 
 
 @pytest.fixture

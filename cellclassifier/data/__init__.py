@@ -1,4 +1,4 @@
-"""A file of cells becomes a validated AnnData of raw counts."""
+"""A file of cells, whatever its format, becomes a validated AnnData of raw counts."""
 
 from cellclassifier.lazy import expose
 
@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = expose(
     {
         "features": ["expression_of", "types_by_similarity"],
         "options": ["CellsOptions"],
-        "open": ["open_cells", "write_annotated"],
-        "read": ["find_cells", "read_cells"],
+        "open": ["find_cells", "open_cells", "write_annotated"],
+        "read": ["read_cells"],
     },
 )

@@ -1,94 +1,54 @@
-"""Gene names: which kind of ids a file uses, and the symbols people know the genes by.
+"""The symbols that people know genes by: Geneformer's dictionary, a cache, and mygene.info.
 
 Ids identify genes; symbols are labels for people, shown in tables and plots. So no result depends
 on a symbol, duplicate symbols are left as they are, and a gene without one keeps its id.
 """
 
 import json
+import logging
 import os
-import re
 import socket
 import threading
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import numpy
+import numpy as np
 import platformdirs
 
+from cellclassifier.data.gene_names import ENSEMBL, ENSEMBL_ID, kind_of_ids, strip_version
+from cellclassifier.data.gene_names import SYMBOLS as SYMBOLS
+from cellclassifier.data.gene_names import are_genes as are_genes
 from cellclassifier.data.safe_pickle.load import load_pickle
 from cellclassifier.errors import InputError
 
 if TYPE_CHECKING:
     import anndata
-    import pandas
-
-ENSEMBL = "Ensembl ids"
-SYMBOLS = "gene symbols"
-ENTREZ = "Entrez ids"
-UNKNOWN = "unknown ids"
-GENE_EXPRESSION = "Gene Expression"  # in feature_types of 10x files
 
 SERVER = "https://mygene.info/v3"
 BATCH = 1000  # the most ids that mygene.info takes at once
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 20.0
 
-_ENSEMBL = re.compile(r"(ENS[A-Z]{0,5}G\d{11})(?:\.\d+)?")
-_OTHER_ENSEMBL = re.compile(r"ENS[A-Z]{0,5}(?:E|FM|GT|P|R|T)\d{11}(?:\.\d+)?")
-_SYMBOL = re.compile(r"[A-Za-z0-9][\w.@/()-]*")
-
-
-def strip_version(gene_id: str | numpy.ndarray) -> str | numpy.ndarray:
-    """Return ENSG00000000003 for ENSG00000000003.14; anything but an Ensembl gene id stays.
-
-    Takes one id or an array of ids, whose shape (n_genes,) is kept.
-    """
-    if isinstance(gene_id, str):
-        match = _ENSEMBL.fullmatch(gene_id)
-        return match[1] if match else gene_id
-    return numpy.array([strip_version(str(one)) for one in gene_id], dtype=str)
-
-
-def kind_of_ids(gene_ids: Iterable[str]) -> str:
-    """Name the kind that more than half of the ids are of.
-
-    One of "Ensembl ids", "gene symbols", "Entrez ids" and, without a majority, "unknown ids".
-    """
-    kinds = [_kind_of_id(str(gene_id)) for gene_id in gene_ids]
-    for kind in (ENSEMBL, SYMBOLS, ENTREZ):
-        if 2 * kinds.count(kind) > len(kinds):
-            return kind
-    return UNKNOWN
-
-
-def _kind_of_id(gene_id: str) -> str:
-    if _ENSEMBL.fullmatch(gene_id):
-        return ENSEMBL
-    if gene_id.isdecimal():
-        return ENTREZ
-    if _SYMBOL.fullmatch(gene_id) and not _OTHER_ENSEMBL.fullmatch(gene_id):
-        return SYMBOLS
-    return UNKNOWN
+log = logging.getLogger(__name__)
 
 
 def symbols_of(
-    gene_ids: Sequence[str] | numpy.ndarray,
+    gene_ids: Sequence[str] | np.ndarray,
     dictionary_folder: str | Path = Path("geneformer_files"),
     client: Any = None,
     cache_folder: str | Path | None = None,
     server: str | None = None,
-    report: Callable[[str], None] = print,
-) -> numpy.ndarray:
+) -> np.ndarray:
     """Return the symbol of every gene, or its id where none is known.
 
     Unless most ids are Ensembl ids they are returned as they are. Symbols come from Geneformer's
     dictionary in `dictionary_folder` if it is there, then from the cache, then from mygene.info;
     what it answers is cached, "no symbol known" included, so that a second run asks nothing. When
-    it does not answer, it is tried no second time, and one line is reported.
+    it does not answer, it is tried no second time, and one line says so.
 
     Parameters
     ----------
@@ -102,8 +62,6 @@ def symbols_of(
         Where gene_symbols.json is kept; by default the user's cache folder.
     server
         Address of mygene; by default the environment's CELLCLASSIFIER_MYGENE or mygene.info.
-    report
-        Called with one sentence if mygene was asked, or could not be.
 
     Returns
     -------
@@ -114,33 +72,22 @@ def symbols_of(
     InputError
         If the dictionary is damaged or is not one.
     """
-    gene_ids = numpy.array([str(gene_id) for gene_id in gene_ids], dtype=str)
+    gene_ids = np.array([str(gene_id) for gene_id in gene_ids], dtype=str)
     if kind_of_ids(gene_ids) != ENSEMBL:
         return gene_ids
     bare_ids = strip_version(gene_ids)
     known: dict[str, str | None] = _from_dictionary(Path(dictionary_folder))
     missing = [
-        g for g in dict.fromkeys(bare_ids.tolist()) if g not in known and _ENSEMBL.fullmatch(g)
+        g for g in dict.fromkeys(bare_ids.tolist()) if g not in known and ENSEMBL_ID.fullmatch(g)
     ]
     if missing:
         folder = cache_folder or platformdirs.user_cache_dir("cellclassifier", appauthor=False)
         cache_file = Path(folder) / "gene_symbols.json"
         server = server or os.environ.get("CELLCLASSIFIER_MYGENE") or SERVER
-        known |= _from_cache_or_mygene(missing, cache_file, client, server, report)
-    return numpy.array(
+        known |= _from_cache_or_mygene(missing, cache_file, client, server)
+    return np.array(
         [known.get(bare) or full for bare, full in zip(bare_ids, gene_ids, strict=True)], dtype=str
     )
-
-
-def are_genes(var: "pandas.DataFrame") -> numpy.ndarray:
-    """Which rows of a gene table are genes, (n_rows,) bool, and not antibodies, peaks or guides.
-
-    10x files of several kinds of counts say so in ``feature_types``; where that column is missing,
-    or knows no "Gene Expression", all are genes.
-    """
-    kinds = var.get("feature_types", default="")
-    found = numpy.broadcast_to(numpy.asarray(kinds, dtype=str) == GENE_EXPRESSION, len(var))
-    return found if found.any() else numpy.ones(len(var), dtype=bool)
 
 
 def drop_unmapped(cells: "anndata.AnnData") -> "anndata.AnnData":
@@ -156,8 +103,8 @@ def drop_unmapped(cells: "anndata.AnnData") -> "anndata.AnnData":
     if kind_of_ids(cells.var_names) != ENSEMBL:
         return cells
     names = zip(cells.var_names, cells.var["gene_symbol"], strict=True)
-    keep = numpy.array(
-        [symbol != gene_id or not _ENSEMBL.match(gene_id) for gene_id, symbol in names]
+    keep = np.array(
+        [symbol != gene_id or not ENSEMBL_ID.match(gene_id) for gene_id, symbol in names]
     )
     if not keep.any():
         raise InputError(
@@ -181,7 +128,7 @@ def _from_dictionary(folder: Path) -> dict[str, str | None]:
 
 
 def _from_cache_or_mygene(
-    missing: list[str], cache_file: Path, client: Any, server: str, report: Callable[[str], None]
+    missing: list[str], cache_file: Path, client: Any, server: str
 ) -> dict[str, str | None]:
     known = _read_cache(cache_file)
     missing = [gene_id for gene_id in missing if gene_id not in known]
@@ -194,14 +141,14 @@ def _from_cache_or_mygene(
         for start in range(0, len(missing), BATCH):
             answers |= _ask(client, missing[start : start + BATCH])
     except Exception as error:  # no network, no mygene, a broken answer: symbols are only labels
-        report(
+        log.info(
             f"{len(missing) - len(answers):,} genes keep their Ensembl ids as names, since {host} "
             f"did not answer ({_reason(error)}). Names are labels: only --drop-unmapped-genes "
             "makes results depend on them."
         )
     else:
         named = sum(symbol is not None for symbol in answers.values())
-        report(f"{host} named {named:,} of {len(missing):,} genes.")
+        log.info(f"{host} named {named:,} of {len(missing):,} genes.")
     finally:  # also on Ctrl-C: finished batches need not be asked for again
         if answers:
             _write_cache(cache_file, known | answers)

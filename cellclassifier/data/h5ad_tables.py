@@ -1,4 +1,9 @@
-"""The tables obs and var inside an .h5ad file of any version, without the matrices beside them."""
+"""The tables obs and var inside an .h5ad file of any version, without the matrices beside them.
+
+Before anndata 0.7 a table was one compound dataset, its index first, and the meaning of its codes
+stood in uns; before 0.8 it was a group whose categories stood apart; since then every column says
+by itself what it is.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +15,113 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from cellclassifier.data.h5_access import array_of, check_size, member, native
+from cellclassifier.data.texts import as_texts, decoded
 from cellclassifier.errors import InputError
 
 CURRENT = "0.2.0"  # the encoding, since anndata 0.8, to which columns can be added one by one
 
 
 def index_of(stored: h5py.Group | h5py.Dataset) -> pd.Index:
-    """Row names of a stored table, (n_rows,), without reading its columns."""
+    """Row names of a stored table, (n_rows,) texts, without reading its columns."""
+    name = _index_name(stored)
+    texts = as_texts(_values(stored, name), f"{stored.file.filename}: {stored.name!r}")
+    return pd.Index(texts, dtype=object, name=None if name == "_index" else name)
+
+
+def column_of(stored: h5py.Group | h5py.Dataset, name: str) -> np.ndarray:
+    """One column as texts, (n_rows,) object, None where missing."""
+    values = pd.Series(_values(stored, name))
+    texts = values.astype(str).astype(object).mask(values.isna(), None)
+    return as_texts(texts.to_numpy(), f"{stored.file.filename}: {stored.name}/{name}")
+
+
+def column_names(stored: h5py.Group | h5py.Dataset) -> list[str]:
+    """Names of a stored table's columns, in its order, without that of its index."""
     if isinstance(stored, h5py.Dataset):
-        return pd.Index(_texts(stored[stored.dtype.names[0]]))
-    return pd.Index(ad.io.read_elem(stored[stored.attrs["_index"]]))
+        return list(_fields(stored)[1:])
+    order = dict.fromkeys(stored.attrs["column-order"])
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in order]
 
 
 def table_of(stored: h5py.Group | h5py.Dataset) -> pd.DataFrame:
-    """A stored table; before anndata 0.7 it was one compound dataset, its index first."""
-    if isinstance(stored, h5py.Group):
-        return ad.io.read_elem(stored)
-    records = stored[()]
-    columns = {name: _texts(records[name]) for name in records.dtype.names}
-    return pd.DataFrame(columns).set_index(records.dtype.names[0])
+    """A stored table as anndata reads it, its index as texts."""
+    names = column_names(stored)
+    columns = {name: _values(stored, name) for name in names}
+    return pd.DataFrame(columns, index=index_of(stored), columns=names or None)
 
 
-def _texts(values: np.ndarray) -> np.ndarray:
-    """Decode bytes; numbers stay as they are."""
-    if values.dtype.kind not in "SO":
+def _index_name(stored: h5py.Group | h5py.Dataset) -> str:
+    if isinstance(stored, h5py.Dataset):
+        return _fields(stored)[0]
+    return stored.attrs["_index"]
+
+
+def _fields(stored: h5py.Dataset) -> tuple[str, ...]:
+    if stored.ndim != 1 or not stored.dtype.names:
+        raise ValueError(f"{stored.name!r} is no table")
+    return stored.dtype.names
+
+
+def _values(stored: h5py.Group | h5py.Dataset, name: str):
+    """One column, or the index: an array of numbers or texts, or what pandas has for its kind."""
+    if isinstance(stored, h5py.Dataset):
+        return _with_categories(_field(stored, name), _old_categories(stored.file).get(name))
+    column = member(stored, name)
+    if isinstance(column, h5py.Group):
+        return _encoded(column)
+    values = array_of(column)
+    if "categories" not in column.attrs:
         return values
-    return np.array([v.decode() if isinstance(v, bytes) else v for v in values], dtype=object)
+    categories = member(stored, f"__categories/{name}")
+    return _categorical(values, array_of(categories), categories.attrs.get("ordered", False))
+
+
+def _field(stored: h5py.Dataset, name: str) -> np.ndarray:
+    check_size(stored)
+    values = stored[name]
+    if values.ndim != 1 or values.dtype.kind not in "biufSO":
+        raise ValueError(f"{name!r} of {stored.name!r} holds neither numbers nor texts")
+    return native(decoded(values, f"{stored.file.filename}: {stored.name}/{name}"))
+
+
+def _encoded(column: h5py.Group):
+    """A column that is a group: categories and codes, or values and where they are missing."""
+    kind = column.attrs.get("encoding-type", "")
+    if kind == "categorical":
+        codes, categories = (array_of(member(column, part)) for part in ("codes", "categories"))
+        return _categorical(codes, categories, column.attrs.get("ordered", False))
+    if not str(kind).startswith("nullable-"):
+        raise ValueError(f"{column.name!r} is no column but {kind or 'a group'!r}")
+    for part in ("values", "mask"):
+        array_of(member(column, part))
+    return ad.io.read_elem(column)
+
+
+def _categorical(codes: np.ndarray, categories: np.ndarray, ordered) -> pd.Categorical:
+    if codes.dtype.kind not in "iu":
+        raise ValueError("codes of categories that are no whole numbers")
+    return pd.Categorical.from_codes(codes, categories, ordered=bool(ordered))
+
+
+def _old_categories(file: h5py.File) -> dict[str, np.ndarray]:
+    """Before anndata 0.7 tables held codes, and uns their meaning as NAME_categories."""
+    uns = file.get("uns", getlink=True) and member(file, "uns")
+    names = [key for key in uns or () if key.endswith("_categories")]
+    found = {key.removesuffix("_categories"): member(uns, key) for key in names}
+    return {
+        name: np.atleast_1d(decoded(np.asarray(stored[()]), f"uns/{name}_categories"))
+        for name, stored in found.items()
+        if isinstance(stored, h5py.Dataset)
+    }
+
+
+def _with_categories(values: np.ndarray, categories: np.ndarray | None):
+    if categories is None or values.dtype.kind not in "iu":
+        return values
+    if not ((values >= -1) & (values < len(categories))).all():
+        return values
+    return pd.Categorical.from_codes(values, categories)
 
 
 def refuse_links(file: h5py.File, path: Path) -> None:
@@ -75,7 +161,7 @@ def _modernise(file: h5py.File) -> None:
         warnings.simplefilter("ignore")  # about the age of the format, which ends here
         if isinstance(file["obs"], h5py.Dataset):
             tables = {key: table_of(file[key]) for key in ("obs", "var")}
-            _name_categories(list(tables.values()), file.get("uns", {}))
+            _forget_old_categories(file, list(tables.values()))
         elif file["obs"].attrs.get("encoding-version") != CURRENT:
             tables = {"obs": table_of(file["obs"])}
         else:
@@ -84,17 +170,8 @@ def _modernise(file: h5py.File) -> None:
             ad.io.write_elem(file, key, table)
 
 
-def _name_categories(tables: list[pd.DataFrame], uns) -> None:
-    """Before anndata 0.7 tables held codes, and uns their meaning as NAME_categories."""
-    for key in [key for key in uns if key.endswith("_categories")]:
-        name = key.removesuffix("_categories")
-        categories = np.atleast_1d(ad.io.read_elem(uns[key]))
-        coded = [table for table in tables if name in table and _are_codes(table[name], categories)]
-        for table in coded:
-            table[name] = pd.Categorical.from_codes(table[name].to_numpy(), categories)
-        if coded:  # read as what they are from now on
-            del uns[key]
-
-
-def _are_codes(column: pd.Series, categories: np.ndarray) -> bool:
-    return column.dtype.kind in "iu" and column.between(-1, len(categories) - 1).all()
+def _forget_old_categories(file: h5py.File, tables: list[pd.DataFrame]) -> None:
+    """Remove from uns what the tables hold as categories of their own from now on."""
+    for name in _old_categories(file):
+        if any(isinstance(t.get(name), pd.Series) and t[name].dtype == "category" for t in tables):
+            del file["uns"][f"{name}_categories"]

@@ -1,188 +1,68 @@
-"""Cells to annotate: any file, without labels, a chunk at a time."""
+"""Cells of a file of any known format, checked no further than that it fits together."""
 
 from __future__ import annotations
 
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from cellclassifier.data.h5ad_tables import add_columns, index_of, refuse_links, table_of
-from cellclassifier.data.read import (
-    as_strings,
-    counts_of,
-    find_cells,
-    npy_cell_names,
-    npy_content,
-    read_sample,
-    sample_path,
-)
-from cellclassifier.data.validate import check_counts, check_names, check_present
+from cellclassifier.data.cell_source import CellSource
+from cellclassifier.data.formats.h5ad import open_h5ad
+from cellclassifier.data.formats.npy import open_npy
+from cellclassifier.data.formats.sample import open_sample
+from cellclassifier.data.h5ad_tables import add_columns, refuse_links
+from cellclassifier.data.validate import check_names, check_present
 from cellclassifier.errors import InputError
 
-
-@dataclass(frozen=True)
-class CellSource:
-    """Cells of a file: their names, their genes, and their counts a chunk of rows at a time."""
-
-    path: Path
-    """the file that the counts come from"""
-
-    cell_names: np.ndarray
-    """(n_cells,) str, unique"""
-
-    var: pd.DataFrame
-    """the file's gene table; its index, the gene names, may hold a name twice"""
-
-    layer: str | None = None
-    """which matrix of the .h5ad, as in ``CellsOptions``"""
-
-    counts: sp.csr_matrix | None = None
-    """the whole matrix where it is in memory; None where chunks are read from the file"""
-
-    @property
-    def n_cells(self) -> int:
-        """Number of cells."""
-        return len(self.cell_names)
-
-    def chunks(self, n_cells: int) -> Iterator[sp.csr_matrix]:
-        """Raw counts of ``n_cells`` cells after another, each (<= n_cells, n_genes).
-
-        CSR float32 without stored zeros. A dense .h5ad needs memory for one dense chunk.
-        Raises InputError, in one sentence, where the values are no counts or cannot be read.
-        """
-        if n_cells < 1:
-            raise ValueError(f"a chunk of {n_cells} cells: expected at least 1")
-        with self._matrix() as matrix:
-            for start in range(0, self.n_cells, n_cells):
-                stop = min(start + n_cells, self.n_cells)
-                rows = _rows(self.path, matrix, start, stop)
-                yield check_counts(rows, stop - start, len(self.var))
-
-    @contextmanager
-    def _matrix(self):
-        if self.counts is not None:
-            yield self.counts
-            return
-        with _readable(self.path):
-            file = h5py.File(self.path)
-        with file:
-            yield _stored_matrix(counts_of(file, self.layer, self.path)[0])
+DEFAULT_PATHS = (Path("cells.npy"), Path("data/cells.npy"))
+# A new format is one module in formats/ and one line here.
+FORMATS: dict[str, Callable[[Path, str | None], CellSource]] = {
+    ".npy": open_npy,
+    ".h5ad": open_h5ad,
+}
 
 
-def open_cells(path: Path | None, layer: str | None = None, report=print) -> CellSource:
-    """Open a .npy or .h5ad, or what ``find_cells`` finds without a path, else the sample.
+def find_cells(given: Path | None) -> Path | None:
+    """The file to read: the one given, which must exist, else a cells.npy at hand, else None."""
+    if given is None:
+        return next((path for path in DEFAULT_PATHS if path.exists()), None)
+    given = Path(given)
+    known = " or ".join(FORMATS)
+    if not given.is_file():
+        raise InputError(f"{given} does not exist or is no file: expected a {known} file")
+    if given.suffix not in FORMATS:
+        raise InputError(f"{given} ends in {given.suffix!r}: expected a {known} file")
+    return given
 
-    Of an .h5ad whose matrix is stored by rows (CSR or dense) only the cell names and the gene table
-    are read; a matrix stored by columns is read whole, which is reported. A
-    .npy is read whole. Nothing else of obs is read, and labels are not needed.
 
-    report: called with one line for whatever a person should know.
+def open_file(path: Path | None, layer: str | None = None) -> CellSource:
+    """Open the file, or what ``find_cells`` finds without a path, else the embedded sample.
+
+    Names may be missing or occur twice, and values be anything: see ``open_cells``, ``read_cells``.
+    Of an .h5ad only the cell names and the gene table are read, a .npy is read whole.
     Raises InputError, in one sentence, for a file that is missing, damaged or holds no cells.
     """
     found = find_cells(path)
     if found is None:
-        counts, obs, var = read_sample(report)
-        return _in_memory(sample_path(), counts, obs.index, var)
-    if found.suffix == ".h5ad":
-        return _open_h5ad(found, layer, report)
-    if layer is not None:
-        raise InputError(f"--layer {layer}: {found} has no layers; leave it out or use an .h5ad")
-    return _open_npy(found)
+        return open_sample(layer)
+    return FORMATS[found.suffix](found, layer)
 
 
-def _in_memory(path: Path, counts, names, var: pd.DataFrame, layer=None) -> CellSource:
-    names = _checked_names(path, getattr(counts, "shape", ()), names, var)
-    return CellSource(path, names, var, layer, check_counts(counts, len(names), len(var)))
+def open_cells(path: Path | None, layer: str | None = None) -> CellSource:
+    """Open cells to annotate, whose names are checked; labels are not needed.
 
-
-def _checked_names(path: Path, shape: tuple | None, names, var: pd.DataFrame) -> np.ndarray:
-    """Cell names, (n_cells,) str, of a matrix that fits them and the genes."""
-    if shape is None or len(shape) != 2:
-        raise InputError(f"{path} holds no matrix of counts: expected cells x genes")
-    expected = (len(names), len(var))
-    if shape != expected:
-        transposed = shape[0] == len(var)
-        hint = "it looks transposed" if transposed else "the file does not fit together"
-        raise InputError(
-            f"{path}: the matrix is {shape[0]} x {shape[1]}, but there are {expected[0]} cell "
-            f"names and {expected[1]} gene ids; expected cells x genes: {hint}"
-        )
-    if 0 in shape:
-        raise InputError(
-            f"{path} is empty ({shape[0]} cells x {shape[1]} genes): expected at least one of each"
-        )
-    check_names(pd.Index(names), "cell name")
-    check_present(var.index, "gene id")
-    return np.asarray(names, dtype=str)
-
-
-def _open_npy(path: Path) -> CellSource:
-    content = npy_content(path, ("UMI", "gene_ids"))
-    counts = content["UMI"]
-    shape = getattr(counts, "shape", ())
-    names = npy_cell_names(path, content, shape[0] if shape else 0)
-    var = pd.DataFrame(index=as_strings(path, "gene_ids", content["gene_ids"]))
-    return _in_memory(path, counts, names, var)
-
-
-def _open_h5ad(path: Path, layer: str | None, report) -> CellSource:
-    with _readable(path), h5py.File(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old format versions are read all the same
-        names = index_of(file["obs"])
-        matrix, var = counts_of(file, layer, path)
-        matrix, var = _stored_matrix(matrix), table_of(var)
-        if isinstance(matrix, ad.abc.CSCDataset):
-            return _in_memory(path, _read_by_columns(path, matrix, report), names, var, layer)
-        return CellSource(path, _checked_names(path, matrix.shape, names, var), var, layer)
-
-
-@contextmanager
-def _readable(path: Path):
-    """Say in one sentence what h5py, anndata and scipy raise of many kinds for a damaged file."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as .h5ad ({error}): is it complete?") from error
-
-
-def _stored_matrix(stored: h5py.Group | h5py.Dataset):
-    """What gives rows of a matrix on disk by slicing."""
-    if isinstance(stored, h5py.Dataset):
-        return stored
-    # Its cache of row bounds takes kilobytes per cell where a file stores them one by one.
-    return ad.io.sparse_dataset(stored, should_cache_indptr=False)
-
-
-def _read_by_columns(path: Path, matrix, report) -> sp.csr_matrix:
-    """Rows of a matrix stored by columns are all over the file: read it whole."""
-    n_bytes = sum(matrix.group[part].nbytes for part in ("data", "indices"))
-    report(
-        f"{path.name} stores its matrix by columns (CSC), so all of it is read, which takes about "
-        f"{2 * n_bytes / 2**30:.1f} GiB of memory. To need less, store it by rows once: in Python, "
-        "cells.X = cells.X.tocsr(), then cells.write_h5ad(...)."
-    )
-    columns = matrix.to_memory()
-    columns.check_format()  # an index out of range would mislead compiled code
-    return columns.tocsr()
-
-
-def _rows(path: Path, matrix, start: int, stop: int):
-    with _readable(path):
-        rows = matrix[start:stop]
-        if sp.issparse(rows):
-            rows.check_format()  # an index out of range would mislead compiled code
-        return rows
+    An .h5ad whose matrix is stored by rows (CSR or dense) is read a chunk at a time; one stored by
+    columns is read whole, which is said.
+    Raises InputError as ``open_file`` does, and where names are missing or two cells share one.
+    """
+    source = open_file(path, layer)
+    check_names(source.obs_names, "cell name")
+    check_present(source.var.index, "gene id")
+    return source
 
 
 def write_annotated(source: CellSource, columns: pd.DataFrame, target: Path) -> None:

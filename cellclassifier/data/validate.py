@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cellclassifier.data.sparse_checks import usable
 from cellclassifier.errors import InputError
 
 CHUNK = 4_000_000  # stored values looked at together, so that a check needs little memory
 NO_LABEL = ("", "nan", "NaN", "None", "<NA>")  # what numpy and pandas make of a missing text
 LARGEST_COUNT = 2**24  # float32 holds every integer up to here
+
+log = logging.getLogger(__name__)
 
 
 def check_counts(counts, n_cells: int, n_genes: int) -> sp.csr_matrix:
@@ -22,15 +28,8 @@ def check_counts(counts, n_cells: int, n_genes: int) -> sp.csr_matrix:
     if not hasattr(counts, "shape") or len(counts.shape) != 2 or counts.dtype.kind not in "iufb":
         raise InputError("the counts are no numeric matrix: expected cells x genes")
     if counts.shape != (n_cells, n_genes):
-        transposed = counts.shape == (n_genes, n_cells)
-        hint = "it looks transposed" if transposed else "the file does not fit together"
-        raise InputError(
-            f"shapes disagree: the matrix is {counts.shape[0]} x {counts.shape[1]}, but there are "
-            f"{n_cells} labels and {n_genes} gene ids; expected cells x genes: {hint}"
-        )
-    if 0 in counts.shape:
-        raise InputError(f"the matrix is empty ({n_cells} cells x {n_genes} genes)")
-    csr = sp.csr_matrix(counts)  # no copy if it is one already
+        raise ValueError(f"{counts.shape} counts, expected {(n_cells, n_genes)}")
+    csr = _csr(counts)
     for start in range(0, csr.nnz, CHUNK):
         _check_values(csr.data[start : start + CHUNK], csr)
     if csr.dtype != np.float32:
@@ -38,6 +37,35 @@ def check_counts(counts, n_cells: int, n_genes: int) -> sp.csr_matrix:
     csr.sum_duplicates()
     csr.eliminate_zeros()
     return csr
+
+
+def _csr(counts) -> sp.csr_matrix:
+    """The same values as CSR in a type that scipy knows; no copy if they are that already."""
+    if not sp.issparse(counts):
+        return sp.csr_matrix(usable(np.asarray(counts)))
+    if counts.format == "csr" and counts.dtype.isnative and counts.dtype != np.float16:
+        return sp.csr_matrix(counts)
+    return sp.csr_matrix(counts.astype(usable(counts.data[:0]).dtype, copy=False))
+
+
+def check_fit(path: Path, shape: tuple[int, ...], n_names: int, n_genes: int, names: str) -> None:
+    """A matrix, cells x genes, of which there is any, has as many rows and columns as names.
+
+    names: what the ``n_names`` are: "cell names", "labels".
+    """
+    if len(shape) != 2:
+        raise InputError(f"{path} holds no numeric matrix: expected cells x genes")
+    if shape != (n_names, n_genes):
+        transposed = shape[0] == n_genes
+        hint = "it looks transposed" if transposed else "the file does not fit together"
+        raise InputError(
+            f"{path}: shapes disagree: the matrix is {shape[0]} x {shape[1]}, but there are "
+            f"{n_names} {names} and {n_genes} gene ids; expected cells x genes: {hint}"
+        )
+    if 0 in shape:
+        raise InputError(
+            f"{path} is empty ({shape[0]} cells x {shape[1]} genes): expected at least one of each"
+        )
 
 
 def check_labels(obs: pd.DataFrame) -> None:
@@ -82,7 +110,7 @@ def check_present(names: pd.Index, what: str) -> None:
         raise InputError(f"{missing.sum()} of {len(names)} {what}s are missing: give each a {what}")
 
 
-def drop_or_refuse_empty(cells: ad.AnnData, drop: bool, report) -> ad.AnnData:
+def drop_or_refuse_empty(cells: ad.AnnData, drop: bool) -> ad.AnnData:
     """Cells without any count have no profile to classify: refuse them, or leave them out."""
     empty = np.diff(cells.X.indptr) == 0
     if not empty.any():
@@ -93,7 +121,7 @@ def drop_or_refuse_empty(cells: ad.AnnData, drop: bool, report) -> ad.AnnData:
     if not drop:
         first = cells.obs_names[empty][0]
         raise InputError(f"{found} (first: {first}): remove them or pass --drop-empty-cells")
-    report(f"{found}: left out (--drop-empty-cells).")
+    log.info(f"{found}: left out (--drop-empty-cells).")
     kept = cells[~empty].copy()
     kept.obs["cell_type"] = kept.obs["cell_type"].cat.remove_unused_categories()
     check_labels(kept.obs)

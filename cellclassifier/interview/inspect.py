@@ -12,7 +12,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from cellclassifier.data import features
 from cellclassifier.data import gene_symbols as genes
-from cellclassifier.data.read import CellsOptions, read_unchecked, sha256
+from cellclassifier.data.open import open_file
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import described
 from cellclassifier.data.validate import (
     check_counts,
     check_labels,
@@ -41,32 +43,33 @@ class Inspected:
     has_counts: bool  # False: the values are no raw counts, so only their extent can be shown
 
 
-def inspect_cells(options: CellsOptions, report=print) -> Inspected:
+def inspect_cells(options: CellsOptions) -> Inspected:
     """Read cells that need not be usable; every flaw is a sentence in ``suspicious``.
 
     Duplicate names get a suffix, missing labels become a type of their own, empty cells stay
     (with --drop-empty-cells they go). Raises InputError only where there is nothing to show: no
     file, no cells file, a matrix that does not fit its names.
     """
-    counts, obs, var, path = read_unchecked(options, report)
+    source = open_file(options.cells, options.layer)
+    obs, var = source.obs(options.label_key, options.group_key), source.var
+    counts = source.whole()
     suspicious: list[str] = []
     matrix = _tried(suspicious, check_counts, counts, len(obs), len(var))
     has_counts = matrix is not None
     if not has_counts:
-        matrix = _finite_values(counts, (len(obs), len(var)), suspicious)
+        matrix = _finite_values(counts)
     _tried(suspicious, check_names, obs.index, "cell name")
     _tried(suspicious, check_names, var.index, "gene id")
     _tried(suspicious, check_labels, obs)
     labels = pd.Categorical(obs["cell_type"].fillna(NO_LABEL).astype(str))
     cells = ad.AnnData(matrix, obs=pd.DataFrame({"cell_type": labels}, index=_unique(obs.index)))
     cells.var_names = _unique(var.index)
-    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str), report=report)
+    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str))
     if has_counts and options.drop_empty_cells:
-        cells = drop_or_refuse_empty(cells, True, report)
+        cells = drop_or_refuse_empty(cells, True)
     if options.drop_unmapped_genes:
         cells = genes.drop_unmapped(cells)
-    source = {"file": path.name, "sha256": sha256(path), "shape": list(counts.shape)}
-    return Inspected(cells, source, suspicious + _odd(cells, has_counts), has_counts)
+    return Inspected(cells, described(source), suspicious + _odd(cells, has_counts), has_counts)
 
 
 def _tried(suspicious: list[str], check, *arguments):
@@ -76,10 +79,8 @@ def _tried(suspicious: list[str], check, *arguments):
         suspicious.append(str(error))
 
 
-def _finite_values(counts, shape: tuple[int, int], suspicious: list[str]) -> sp.csr_matrix:
+def _finite_values(counts) -> sp.csr_matrix:
     """The values that are no counts, so far as they can be shown; zeros where not finite."""
-    if getattr(counts, "shape", None) != shape or 0 in shape or counts.dtype.kind not in "iufb":
-        raise InputError(suspicious[-1])
     values = sp.csr_matrix(counts, dtype=np.float32, copy=True)
     values.data[~np.isfinite(values.data)] = 0
     values.eliminate_zeros()

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from cellclassifier.data.formats.sample import sample_path
 from cellclassifier.data.open import open_cells, write_annotated
-from cellclassifier.data.read import sample_path
 from cellclassifier.errors import InputError
 
 COLUMNS = pd.DataFrame(
@@ -58,14 +58,14 @@ def test_columns_are_added_and_nothing_else_changes(small_cells, tmp_path, make)
     path, target = tmp_path / "in.h5ad", tmp_path / "out.part"
     cells.write_h5ad(path)
     before = sha256(path)
-    write_annotated(open_cells(path, report=[].append), COLUMNS, target)
+    write_annotated(open_cells(path), COLUMNS, target)
     assert sha256(path) == before
     assert contents(path) == contents(target)
     written = ad.read_h5ad(target)
     assert list(written.obs) == ["cell_type", "kept", "predicted", "confidence", "sure"]
     expected = pd.concat([cells.obs[["cell_type", "kept"]], COLUMNS], axis=1)
     pd.testing.assert_frame_equal(written.obs, expected)
-    write_annotated(open_cells(path, report=[].append), COLUMNS[["sure"]], target)
+    write_annotated(open_cells(path), COLUMNS[["sure"]], target)
     assert list(ad.read_h5ad(target).obs) == ["cell_type", "confidence", "kept", "sure"]
 
 

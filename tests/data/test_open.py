@@ -12,8 +12,10 @@ import pytest
 import scipy.sparse as sp
 from conftest import make_cells
 
+from cellclassifier.data.formats.sample import sample_path
 from cellclassifier.data.open import open_cells
-from cellclassifier.data.read import CellsOptions, read_cells, sample_path
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 
 COUNTS = np.random.default_rng(5).poisson(0.7, (23, 8))
@@ -75,7 +77,7 @@ def test_chunks_of_every_layout(h5ad, npy, make, n_cells):
     for i, path in enumerate(
         [h5ad(make(COUNTS.astype(DTYPES[n_cells % 4]))), npy(UMI=make(COUNTS))]
     ):
-        source = open_cells(path, report=[].append)
+        source = open_cells(path)
         assert source.path == path and source.n_cells == 23 and list(source.var.index) == GENES
         assert list(source.cell_names) == [NAMES, [f"cell_{i}" for i in range(23)]][i]
         assert source.cell_names.dtype.kind == "U"
@@ -85,7 +87,7 @@ def test_chunks_of_every_layout(h5ad, npy, make, n_cells):
 
 def test_cells_are_those_of_the_other_reader(cells_npy, tmp_path):
     """The same counts, names and genes as ``read_cells`` gives for a file with labels."""
-    cells = read_cells(CellsOptions(cells=cells_npy), [].append)
+    cells = read_cells(CellsOptions(cells=cells_npy))
     cells.write_h5ad(tmp_path / "cells.h5ad")
     for path in (cells_npy, tmp_path / "cells.h5ad"):
         source = open_cells(path)
@@ -113,7 +115,7 @@ def test_layers(h5ad):
     layers = {"counts": sp.csr_matrix(COUNTS), "columns": sp.csc_matrix(COUNTS * 3)}
     path = h5ad(logged, layers, raw=COUNTS * 2)
     check_chunks(open_cells(path, "counts"), COUNTS, 7)
-    check_chunks(open_cells(path, "columns", [].append), COUNTS * 3, 7)
+    check_chunks(open_cells(path, "columns"), COUNTS * 3, 7)
     check_chunks(open_cells(path, "raw"), COUNTS * 2, 7)
     with pytest.raises(InputError, match="no layer 'spliced': it has columns, counts, raw"):
         open_cells(path, "spliced")
@@ -147,15 +149,14 @@ def test_names_of_an_npy(npy, key):
         open_cells(npy(**{key: NAMES[1:]}))
 
 
-def test_without_a_file_the_sample_is_opened_and_said(tmp_path, monkeypatch, npy):
+def test_without_a_file_the_sample_is_opened_and_said(tmp_path, monkeypatch, npy, said):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    said = []
-    source = open_cells(None, report=said.append)
-    assert source.n_cells == 700 and source.path == sample_path() and "--cells" in said[0]
-    check_chunks(source, read_cells(CellsOptions(), [].append).X.toarray(), 300)
+    source = open_cells(None)
+    assert source.n_cells == 700 and source.path == sample_path() and "--cells" in said()[0]
+    check_chunks(source, read_cells(CellsOptions()).X.toarray(), 300)
     npy().rename("cells.npy")
-    assert open_cells(None, report=said.append).n_cells == 23 and len(said) == 1
+    assert open_cells(None).n_cells == 23 and len(said()) == 2  # no third time
 
 
 def test_only_one_chunk_of_a_sparse_file_is_read_at_a_time(h5ad, reads):
@@ -182,10 +183,9 @@ def test_only_one_chunk_of_a_dense_file_is_read_at_a_time(h5ad, reads):
         reads.clear()
 
 
-def test_a_matrix_stored_by_columns_is_read_whole_and_said(h5ad):
-    said = []
-    check_chunks(open_cells(h5ad(sp.csc_matrix(COUNTS)), report=said.append), COUNTS, 6)
-    assert len(said) == 1 and "GiB" in said[0] and "tocsr()" in said[0]
+def test_a_matrix_stored_by_columns_is_read_whole_and_said(h5ad, said):
+    check_chunks(open_cells(h5ad(sp.csc_matrix(COUNTS))), COUNTS, 6)
+    assert len(said()) == 1 and "GiB" in said()[0] and "tocsr()" in said()[0]
 
 
 @pytest.mark.parametrize("make", [np.asarray, sp.csr_matrix, sp.csc_matrix])
@@ -203,7 +203,7 @@ def test_a_matrix_stored_by_columns_is_read_whole_and_said(h5ad):
 def test_what_is_no_count_is_refused(h5ad, npy, make, values, sentence):
     for path in (h5ad(make(values)), npy(UMI=make(values))):
         with pytest.raises(InputError, match=sentence):
-            list(open_cells(path, report=[].append).chunks(30))
+            list(open_cells(path).chunks(30))
 
 
 def test_what_is_no_count_is_refused_in_its_chunk(h5ad):
@@ -267,7 +267,7 @@ def test_a_damaged_file_is_refused(h5ad, make, damage, name):
     with h5py.File(path, "r+") as file:
         damage(file, name)
     with pytest.raises(InputError, match=r"cannot be read as .h5ad .*is it complete"):
-        list(open_cells(path, report=[].append).chunks(10))
+        list(open_cells(path).chunks(10))
 
 
 def test_parts_that_do_not_fit_are_refused(h5ad, npy):
@@ -302,7 +302,7 @@ def test_names_must_be_there_and_those_of_cells_unique(npy):
 
 @pytest.mark.parametrize("change", [{"UMI": None}, {"gene_ids": None}])
 def test_an_npy_needs_counts_and_genes(npy, change):
-    with pytest.raises(InputError, match="expected a dict with UMI and gene_ids, found"):
+    with pytest.raises(InputError, match=r"expected a dict with UMI, classes and gene_ids .*found"):
         open_cells(npy(**change))
 
 

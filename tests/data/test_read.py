@@ -13,7 +13,9 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cellclassifier.data.read import CellsOptions, read_cells, sample_path
+from cellclassifier.data.formats.sample import sample_path
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 
 COUNTS = np.random.default_rng(3).poisson(0.8, (9, 6))
@@ -56,8 +58,8 @@ def h5ad(tmp_path):
     return write_h5ad
 
 
-def read(path, report=None, **options) -> ad.AnnData:
-    return read_cells(CellsOptions(cells=path, **options), report or [].append)
+def read(path, **options) -> ad.AnnData:
+    return read_cells(CellsOptions(cells=path, **options))
 
 
 def check_contract(cells: ad.AnnData) -> None:
@@ -165,12 +167,11 @@ def test_npy_has_no_groups(write):
         read(write(), group_key="donor")
 
 
-def test_without_a_file_the_sample_is_used_and_said(tmp_path, monkeypatch):
+def test_without_a_file_the_sample_is_used_and_said(tmp_path, monkeypatch, said):
     monkeypatch.chdir(tmp_path)
-    said = []
-    cells = read(None, said.append)
+    cells = read(None)
     assert cells.shape == (700, 765) and cells.obs["cell_type"].nunique() == 10
-    assert len(said) == 1 and "--cells" in said[0] and "700" in said[0]
+    assert len(said()) == 1 and "--cells" in said()[0] and "700" in said()[0]
     check_contract(cells)
 
 

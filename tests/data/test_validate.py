@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import read_cells
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 
@@ -42,7 +43,7 @@ def refused(tmp_path):
 
 def sentence(path, **options) -> str:
     with pytest.raises(InputError) as caught:
-        read_cells(CellsOptions(cells=path, **options), [].append)
+        read_cells(CellsOptions(cells=path, **options))
     message = str(caught.value)
     assert "\n" not in message and 20 < len(message) < 400
     return message
@@ -135,7 +136,7 @@ def test_as_many_names_as_cells(refused):
     assert "29" in message and "30" in message
 
 
-def test_empty_cells(tmp_path):
+def test_empty_cells(tmp_path, said):
     counts = COUNTS.copy()
     counts[[0, 7]] = 0
     content = {"UMI": sp.csc_matrix(counts), "classes": LABELS, "gene_ids": GENES}
@@ -143,10 +144,9 @@ def test_empty_cells(tmp_path):
     np.save(path, content, allow_pickle=True)
     message = sentence(path)
     assert "2 of 30 cells have no counts" in message and "--drop-empty-cells" in message
-    said = []
-    cells = read_cells(CellsOptions(cells=path, drop_empty_cells=True), said.append)
+    cells = read_cells(CellsOptions(cells=path, drop_empty_cells=True))
     np.testing.assert_array_equal(cells.X.toarray(), np.delete(counts, [0, 7], axis=0))
-    assert "cell_0" not in cells.obs_names and "2 of 30" in said[0]
+    assert "cell_0" not in cells.obs_names and "2 of 30" in said()[0]
 
 
 def test_a_type_of_empty_cells_goes_with_them(tmp_path):
@@ -155,7 +155,7 @@ def test_a_type_of_empty_cells_goes_with_them(tmp_path):
     content = {"UMI": counts, "classes": LABELS, "gene_ids": GENES}
     np.save(tmp_path / "cells.npy", content, allow_pickle=True)
     options = CellsOptions(cells=tmp_path / "cells.npy", drop_empty_cells=True)
-    assert list(read_cells(options, [].append).obs["cell_type"].cat.categories) == ["A", "B"]
+    assert list(read_cells(options).obs["cell_type"].cat.categories) == ["A", "B"]
 
 
 def test_zeros_only(refused):

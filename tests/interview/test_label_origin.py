@@ -26,7 +26,7 @@ def as_cells(simulated) -> ad.AnnData:
 
 
 def real_cells(shared, name: str) -> ad.AnnData:
-    return read_cells(CellsOptions(cells=shared / "data" / name), report=lambda line: None)
+    return read_cells(CellsOptions(cells=shared / "data" / name))
 
 
 def every_third(cells: ad.AnnData) -> ad.AnnData:
@@ -91,7 +91,7 @@ def test_other_peoples_labels_are_never_called_computed(shared):
 
 
 def test_the_embedded_sample_leaves_it_open():
-    cells = read_cells(CellsOptions(), report=lambda line: None)
+    cells = read_cells(CellsOptions())
     origin = labelling.origin_of_labels(cells)
     assert origin.verdict == "open"
     assert "692 cells and 765 genes leave open" in origin.sentence

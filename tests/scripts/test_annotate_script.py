@@ -369,7 +369,7 @@ def test_from_training_to_annotation_on_the_embedded_sample(tmp_path, monkeypatc
     assert (table["predicted"] == judged["predicted"]).all()
     probabilities = judged.drop(columns=["part", "label", "predicted"])
     np.testing.assert_allclose(table["probability"], probabilities.max(axis=1), atol=1e-5)
-    labels = read_cells(CellsOptions(), [].append).obs["cell_type"]
+    labels = read_cells(CellsOptions()).obs["cell_type"]
     assert (judged["label"] == labels[judged.index].astype(str)).all()
     known = table.groupby(judged["part"])["known"].mean()
     assert known["val"] >= 0.95 and known["train"] > 0.9 and 0.8 < known["test"] < 1

@@ -130,7 +130,7 @@ def top_genes(shared, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         options = CellsOptions(cells=shared / "data/cells.npy")
-        cells = read_cells(options, report=lambda line: None)
+        cells = read_cells(options)
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     parts = binary.parts_of(cells, [42])
     wanted = {name for names, _ in EXPECTED for name in names}

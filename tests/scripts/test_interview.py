@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from conftest import ROOT, make_cells
 
 import interview
-from cellclassifier.data.read import CellsOptions
+from cellclassifier.data.options import CellsOptions
 from cellclassifier.errors import InputError
 from cellclassifier.interview import inspect as summary
 from cellclassifier.plots import interview as interview_plots
@@ -31,7 +31,7 @@ def write_cells(path, cells, counts=None):
 
 
 def inspect(path, **options):
-    return summary.inspect_cells(CellsOptions(cells=path, **options), report=lambda line: None)
+    return summary.inspect_cells(CellsOptions(cells=path, **options))
 
 
 def run(path, folder, **options):

@@ -14,6 +14,8 @@ from typing import Any
 import numpy
 import scipy.sparse
 
+from cellclassifier.data.sparse_checks import check_indices, check_indptr
+
 SPARSE = {
     f"{layout}_{kind}": getattr(scipy.sparse, f"{layout}_{kind}")
     for layout in ("csr", "csc", "bsr", "coo", "dia", "lil", "dok")
@@ -136,8 +138,8 @@ class Builder:
             return _compressed(call.role, parts, shape)
         data, row, col = _coordinates(layout, parts)
         self._spend(data.nbytes)
-        _check_index(row, shape[0], len(_numbers(data, 1)))
-        _check_index(col, shape[1], len(data))
+        check_indices(row, shape[0], len(_numbers(data, 1)))
+        check_indices(col, shape[1], len(data))
         return SPARSE[f"coo_{kind}"]((data, (row, col)), shape=shape, copy=True)
 
 
@@ -174,19 +176,8 @@ def _numbers(data: Any, ndim: int) -> numpy.ndarray:
     return data
 
 
-def _check_index(index: numpy.ndarray, end: int, length: int) -> None:
-    if index.dtype.kind not in "iu" or index.shape != (length,):
-        raise ValueError("indices of a sparse matrix in a wrong shape")
-    if length and not 0 <= index.min() <= index.max() < end:
-        raise ValueError("indices of a sparse matrix that point outside it")
-
-
 def _compressed(name: str, parts: dict, shape: tuple[int, int]) -> Any:
-    """Rebuild a csr, csc or bsr matrix from arrays that are checked here.
-
-    scipy's own full check lets two things pass that lead its compiled code outside the arrays:
-    an index pointer that rises and falls back to 0, and one whose falls overflow int32.
-    """
+    """Rebuild a csr, csc or bsr matrix from arrays that are checked here."""
     bsr = name.startswith("bsr")
     data = _numbers(parts["data"], 3 if bsr else 1)
     indices, indptr = parts["indices"], parts["indptr"]
@@ -196,10 +187,8 @@ def _compressed(name: str, parts: dict, shape: tuple[int, int]) -> Any:
         if shape[0] % block_rows or shape[1] % block_cols:
             raise ValueError("a bsr matrix whose blocks do not fill it")
         n_major, n_minor = n_major // block_rows, n_minor // block_cols
-    _check_index(indices, n_minor, len(data))
-    _check_index(indptr, len(data) + 1, n_major + 1)
-    if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
-        raise ValueError("an index pointer that does not rise from 0")
+    check_indices(indices, n_minor, len(data))
+    check_indptr(indptr, n_major, len(data))
     matrix = SPARSE[name]((data, indices, indptr), shape=shape, copy=True)
     matrix.check_format(full_check=True)
     return matrix

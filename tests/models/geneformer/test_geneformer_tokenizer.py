@@ -73,11 +73,11 @@ def test_chunks_of_cells_join_without_a_seam(monkeypatch):
 
 def test_official_tokens_of_400_real_cells(shared):
     """Equal to what the official tokenizer returned, up to the order inside ties."""
-    cells = read_cells(CellsOptions(cells=shared / "data" / "cells.npy"), report=lambda line: None)
+    cells = read_cells(CellsOptions(cells=shared / "data" / "cells.npy"))
     official = np.load(shared / "data" / "geneformer_tokens.npz")
     cells = cells[official["cell_index"]].copy()
     vocabulary = read_vocabulary(shared / "geneformer_files")
-    ours, starts = flat_tokens(tokenize(cells, vocabulary, report=lambda line: None))
+    ours, starts = flat_tokens(tokenize(cells, vocabulary))
     assert (np.diff(starts) == np.diff(official["indptr"])).all()
     column = {
         token: i for i, token in enumerate(vocabulary.tokens_of(cells.var_names)) if token > 0
@@ -143,7 +143,7 @@ def test_a_cell_without_known_genes_has_no_tokens():
 def test_the_data_set_is_arrow_and_survives_saving(tmp_path):
     cells = cells_of(np.random.default_rng(6).poisson(1, (6, 60)), GENES)
     labels = np.array(["B", "A", "B", "C", "A", "B"])
-    made = tokenize(cells, VOCABULARY, labels, report=lambda line: None)
+    made = tokenize(cells, VOCABULARY, labels)
     made.save_to_disk(tmp_path / "tokens")
     read = datasets.load_from_disk(tmp_path / "tokens")
     assert set(read.column_names) == {"input_ids", "length", "label", "cell"}

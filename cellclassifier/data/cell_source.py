@@ -1,0 +1,126 @@
+"""Cells of a file of any format: their names, genes and labels, and counts whole or in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from cellclassifier.data.validate import check_counts, check_fit
+from cellclassifier.errors import InputError
+
+
+class Matrix(Protocol):
+    """A matrix, cells x genes, in memory or in a file, whose values nobody has checked yet."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def whole(self) -> sp.spmatrix | np.ndarray:
+        """All of it."""
+
+    def rows(self) -> AbstractContextManager[Callable[[int, int], sp.spmatrix | np.ndarray]]:
+        """Give, as long as the file is open, a function from start and stop to these rows."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A matrix that was read whole, since its format knows no other way."""
+
+    values: sp.spmatrix | np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells, genes; empty where it is no matrix."""
+        return getattr(self.values, "shape", ())
+
+    def whole(self) -> sp.spmatrix | np.ndarray:
+        """All of it."""
+        return self.values
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the values; object where it is no matrix."""
+        return np.dtype(getattr(self.values, "dtype", object))
+
+    @contextmanager
+    def rows(self):
+        """Rows by slicing."""
+        by_rows = self.values.tocsr() if sp.issparse(self.values) else self.values
+        yield lambda start, stop: by_rows[start:stop]
+
+
+@dataclass(frozen=True)
+class CellSource:
+    """Cells of a file. Only their number is known to fit the names; the values are as stored."""
+
+    path: Path
+    """the file that the counts come from"""
+
+    obs_names: pd.Index
+    """(n_cells,) texts, None where missing"""
+
+    var: pd.DataFrame
+    """the file's gene table; its index, the gene names, may hold a name twice"""
+
+    matrix: Matrix
+
+    read_column: Callable[[str, str], np.ndarray]
+    """(name of a column of obs, the option that names it) -> (n_cells,) texts, None where missing;
+    InputError where there is none"""
+
+    label_column: str | None = None
+    """where a format has one place only for labels, that place"""
+
+    def __post_init__(self) -> None:
+        if self.matrix.dtype.kind not in "biuf":
+            raise InputError(f"{self.path} holds no numeric matrix: expected cells x genes")
+        check_fit(self.path, self.matrix.shape, len(self.obs_names), len(self.var), "cell names")
+
+    @property
+    def cell_names(self) -> np.ndarray:
+        """(n_cells,) str."""
+        return np.asarray(self.obs_names, dtype=str)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self.obs_names)
+
+    def obs(self, label_key: str, group_key: str | None = None) -> pd.DataFrame:
+        """``cell_type`` and, where asked for, ``group`` of every cell as texts, None where missing.
+
+        Raises InputError where a column is not there or does not fit the matrix.
+        """
+        columns = {"cell_type": self._column(self.label_column or label_key, "--label-key")}
+        if group_key:
+            columns["group"] = self._column(group_key, "--group-key")
+        return pd.DataFrame(columns, index=self.obs_names)
+
+    def _column(self, key: str, option: str) -> np.ndarray:
+        values = self.read_column(key, option)
+        check_fit(self.path, self.matrix.shape, len(values), len(self.var), "labels")
+        return values
+
+    def whole(self) -> sp.spmatrix | np.ndarray:
+        """The matrix as it is stored, (n_cells, n_genes): values of any kind, indices in range."""
+        return self.matrix.whole()
+
+    def chunks(self, n_cells: int) -> Iterator[sp.csr_matrix]:
+        """Raw counts of ``n_cells`` cells after another, each (<= n_cells, n_genes).
+
+        CSR float32 without stored zeros. Raises InputError, in one sentence, where the values are
+        no counts or cannot be read.
+        """
+        if n_cells < 1:
+            raise ValueError(f"a chunk of {n_cells} cells: expected at least 1")
+        with self.matrix.rows() as rows:
+            for start in range(0, self.n_cells, n_cells):
+                stop = min(start + n_cells, self.n_cells)
+                yield check_counts(rows(start, stop), stop - start, len(self.var))

@@ -1,0 +1,91 @@
+"""Reading HDF5 files of strangers: nothing outside the file, nothing larger than it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from cellclassifier.data.texts import decoded
+from cellclassifier.errors import InputError
+
+SMALL = 2**26  # bytes that any dataset may claim
+MOST_COMPRESSION = 1100  # times: deflate reaches 1,032
+
+
+@contextmanager
+def opened(path: Path, kind: str = ".h5ad") -> Iterator[h5py.File]:
+    """The open file; whatever h5py, anndata and scipy raise of a damaged one is one sentence."""
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as {kind} ({error}): is it complete?") from error
+
+
+def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """What a group of a file holds under a name, such as "X" or "raw/var".
+
+    Raises InputError for what is linked from elsewhere, stored in another file, or a group within
+    itself, and ValueError where there is nothing.
+    """
+    for part in name.split("/"):
+        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) and part else None
+        if link is None:
+            raise ValueError(f"it has no {name!r}")
+        if not isinstance(link, h5py.HardLink):
+            raise _elsewhere(group, part, "is a link to elsewhere")
+        found = group[part]
+        if isinstance(found, h5py.Group) and found in (group, group.file["/"]):
+            raise _elsewhere(group, part, "is a group within itself")
+        if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+            raise _elsewhere(group, part, "is stored in another file")
+        group = found
+    return group
+
+
+def _elsewhere(group: h5py.Group, part: str, what: str) -> InputError:
+    place = f"{group.name.rstrip('/')}/{part}"
+    return InputError(
+        f"{group.file.filename}: {place!r} {what}: read the file and write it anew with anndata"
+    )
+
+
+def check_size(stored: h5py.Dataset) -> None:
+    """Raise InputError where a dataset claims more than its bytes in the file can hold."""
+    if stored.shape is None:
+        raise ValueError(f"{stored.name!r} holds nothing")
+    chunk = np.prod(stored.chunks or (1,), dtype=float)
+    claimed = max(np.prod(stored.shape, dtype=float), chunk) * stored.dtype.itemsize
+    held = stored.id.get_storage_size()
+    if claimed > SMALL + MOST_COMPRESSION * held:
+        raise InputError(
+            f"{stored.file.filename}: {stored.name!r} claims {claimed / 2**30:,.1f} GiB, of which "
+            f"the file holds {held:,} bytes: it is damaged or was never filled"
+        )
+
+
+def array_of(stored: h5py.Dataset) -> np.ndarray:
+    """All of a dataset of one dimension: numbers in this machine's byte order, or texts (object).
+
+    Raises InputError for text that is not UTF-8 and for sizes that cannot be, ValueError for
+    anything else than numbers and texts one after another.
+    """
+    if not isinstance(stored, h5py.Dataset) or stored.ndim != 1:
+        raise ValueError(f"{stored.name!r} is no list of values")
+    check_size(stored)
+    if h5py.check_string_dtype(stored.dtype) is not None:
+        return decoded(stored[()], f"{stored.file.filename}: {stored.name!r}")
+    if stored.dtype.kind not in "biuf":
+        raise ValueError(f"{stored.name!r} holds {stored.dtype}, neither numbers nor texts")
+    return native(stored[()])
+
+
+def native(values: np.ndarray) -> np.ndarray:
+    """The same values in this machine's byte order."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
