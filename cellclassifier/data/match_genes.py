@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from cellclassifier.data.gene_counts import GeneCounts, picked, total_counts
 from cellclassifier.data.gene_symbols import are_genes, kind_of_ids, strip_version
 from cellclassifier.errors import InputError
 
+log = logging.getLogger(__name__)
 NO_GENE = -2  # an antibody, a peak, a guide
 # Columns of var in which people keep a second name of a gene, ids first: ids tell genes apart.
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl_ids", "ensembl", "feature_id")
@@ -153,7 +155,7 @@ def _texts(column: pd.Series) -> np.ndarray:
 
 
 def require_genes(
-    match: GeneMatch, importance: np.ndarray, min_share: float, var: pd.DataFrame, report=print
+    match: GeneMatch, importance: np.ndarray, min_share: float, var: pd.DataFrame
 ) -> float:
     """Share of the model's genes found, weighted by importance, having reported it in one line.
 
@@ -162,13 +164,13 @@ def require_genes(
     """
     share, n_found = match.share_found(importance), match.found.sum()
     found = f"{n_found:,} of the model's {len(match.genes):,} found ({100 * share:.1f} % of their"
-    report(f"Genes: {found} importance).")
+    log.info(f"Genes: {found} importance).")
     if (match.target == NO_GENE).any():
-        report(
+        log.info(
             f"{(match.target == NO_GENE).sum():,} columns are no genes (feature_types): left out."
         )
     if match.n_folded:
-        report(
+        log.info(
             f"{match.n_folded:,} of them only if upper and lower case are the same, as between "
             "symbols of mouse and human: are these cells of the model's species?"
         )

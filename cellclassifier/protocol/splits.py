@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,13 +11,14 @@ import pandas as pd
 from cellclassifier.errors import InputError
 from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 
+log = logging.getLogger(__name__)
 PARTS = ("train", "val", "test")
 HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
 LARGEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
 GROUP_TRIALS = 200  # seeded allocations of groups to parts that are compared
 
 
-def split_all(cells: ad.AnnData, options: SplitOptions, report=print) -> pd.DataFrame:
+def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
     """The part of every cell (rows) in every split (columns, named by their seeds).
 
     Uses obs["cell_type"] and, where present, obs["group"]. Raises InputError like
@@ -25,7 +28,7 @@ def split_all(cells: ad.AnnData, options: SplitOptions, report=print) -> pd.Data
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     groups = cells.obs["group"].to_numpy().astype(str) if "group" in cells.obs else None
     if groups is not None and len(np.unique(groups)) == 2:
-        report(
+        log.info(
             "Only two groups: one is the test part, the other is shared by training and validation."
         )
     return pd.DataFrame(
@@ -42,7 +45,7 @@ def seeds_from(first: int, n: int, option: str) -> range:
     return range(first, first + n)
 
 
-def subset(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnData:
+def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
     """Leave out small types and cells beyond ``max_cells``, as the options ask."""
     if options.min_cells_per_type:
         labels = cells.obs["cell_type"].astype(str)
@@ -50,7 +53,7 @@ def subset(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnDat
         if not kept.all():
             dropped = labels[~kept].value_counts()
             named = ", ".join(f"{name} ({n})" for name, n in dropped.items())
-            report(f"Left out (--min-cells-per-type {options.min_cells_per_type}): {named}.")
+            log.info(f"Left out (--min-cells-per-type {options.min_cells_per_type}): {named}.")
             cells = cells[kept].copy()
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     if len(np.unique(labels)) < 2:
@@ -59,7 +62,7 @@ def subset(cells: ad.AnnData, options: SubsetOptions, report=print) -> ad.AnnDat
         raise InputError(f"--max-cells {options.max_cells}: expected at least 1")
     if options.max_cells and options.max_cells < cells.n_obs:
         cells = cells[subsample(labels, options.max_cells, options.seed)].copy()
-        report(f"Using {cells.n_obs:,} of {len(labels):,} cells (--max-cells), stratified.")
+        log.info(f"Using {cells.n_obs:,} of {len(labels):,} cells (--max-cells), stratified.")
     cells.obs["cell_type"] = cells.obs["cell_type"].cat.remove_unused_categories()
     return cells
 

@@ -104,7 +104,7 @@ def test_a_split_does_not_depend_on_the_other_options():
         replace(options, min_cells_per_type=5),
         replace(options, seed=41),
     ):
-        kept = subset(cells, other, report=[].append)
+        kept = subset(cells, other)
         assert (split_all(kept, other)[42] == expected).all()
 
 
