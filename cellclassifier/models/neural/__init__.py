@@ -1,12 +1,12 @@
 """What the networks share, whatever they learn from: one loop, its checkpoints, devices, batches.
 
-    options       how long and how fast a network learns; readable without torch
-    task          what a network learns: its batches, its loss, its validation
-    loop          epochs, steps, early stopping, memory that is full
-    checkpoints   where an interrupted loop goes on
-    processes     one process or several (torchrun)
-    device        CPU, GPU and what each can do
-    inference     a trained network over many samples
+options       how long and how fast a network learns; readable without torch
+task          what a network learns: its batches, its loss, its validation
+loop          epochs, steps, early stopping, memory that is full
+checkpoints   where an interrupted loop goes on
+processes     one process or several (torchrun)
+device        CPU, GPU and what each can do
+inference     a trained network over many samples
 """
 
 from cellclassifier.lazy import expose
