@@ -47,7 +47,7 @@ def new_model(method: str, **options) -> GeneClassifier:
 
     sizes = {"layers": 2, "width": 32, "epochs": 1, "batch_size": 12, "learning_rate": 5e-3}
     options = GeneformerOptions(from_scratch=True, device="cpu", **sizes)
-    return GeneformerClassifier(options, report=lambda line: None)
+    return GeneformerClassifier(options)
 
 
 @cache

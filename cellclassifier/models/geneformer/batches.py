@@ -8,8 +8,7 @@ share them, unless so many that a batch could not hold the longest cell of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,12 +29,9 @@ class TokenCells:
     labels: np.ndarray | None = None
 
     @classmethod
-    def from_bounds(cls, tokens, bounds, labels=None, max_tokens: int | None = None) -> TokenCells:
-        """From bounds (n_cells + 1,), keeping the ``max_tokens`` highest-ranked of every cell."""
-        lengths = np.diff(bounds)
-        if max_tokens is not None:
-            lengths = np.minimum(lengths, max_tokens)
-        return cls(tokens, bounds[:-1], bounds[:-1] + lengths, labels)
+    def from_bounds(cls, tokens: np.ndarray, bounds: np.ndarray, labels=None) -> TokenCells:
+        """From bounds (n_cells + 1,): where each cell begins, and the last one ends."""
+        return cls(tokens, bounds[:-1], bounds[1:], labels)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -45,10 +41,25 @@ class TokenCells:
         """Tokens per cell, (n_cells,)."""
         return self.stops - self.starts
 
+    def labelled(self, labels: np.ndarray) -> TokenCells:
+        """The same cells with codes of their types."""
+        return replace(self, labels=labels)
+
+    def cut(self, max_tokens: int) -> TokenCells:
+        """The same cells with no more than so many tokens each, the highest-ranked."""
+        return replace(self, stops=np.minimum(self.stops, self.starts + max_tokens))
+
     def select(self, index: np.ndarray) -> TokenCells:
         """Some of the cells; their tokens are shared, not copied."""
         labels = None if self.labels is None else self.labels[index]
         return TokenCells(self.tokens, self.starts[index], self.stops[index], labels)
+
+    def counts(self, n_tokens: int) -> np.ndarray:
+        """How often every token occurs, (n_tokens,)."""
+        counts = np.zeros(n_tokens, dtype=np.int64)
+        for start, stop in zip(self.starts.tolist(), self.stops.tolist(), strict=True):
+            counts[self.tokens[start:stop]] += 1  # a cell has a token once
+        return counts
 
     def padded(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens (n, T) int64 of some cells, filled up with 0, and which are real, (n, T) bool."""
@@ -60,26 +71,17 @@ class TokenCells:
 
 
 class BudgetBatches:
-    """Indices of every batch, per epoch; a batch sampler for torch's DataLoader.
+    """The batches of every epoch.
 
     lengths: (n_cells,) of at least 1; budget: tokens per batch, raised to the longest cell (for
-    each process). Yields lists of (epoch, cell); process ``rank`` of ``world`` gets every
-    world-th cell of each batch.
+    each process).
     """
 
-    def __init__(self, lengths, budget: int, seed: int = 0, rank: int = 0, world: int = 1):
-        self.lengths = np.asarray(lengths, dtype=np.int64)
-        self.seed, self.rank, self.world, self.epoch = seed, rank, world, 0
-        budget = max(budget, world * int(self.lengths.max()))
+    def __init__(self, lengths, budget: int, seed: int = 0, n_processes: int = 1):
+        self.lengths, self.seed = np.asarray(lengths, dtype=np.int64), seed
+        budget = max(budget, n_processes * int(self.lengths.max()))
         # Rounded down, so that a batch is at least as wide as a cell of each process.
         self.n_batches = max(1, int(self.lengths.sum()) // budget)
-
-    def __len__(self) -> int:
-        return self.n_batches
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self.epoch = epoch
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The batches of one epoch, in random order, as index arrays; every cell is in one."""
@@ -89,10 +91,6 @@ class BudgetBatches:
         cut = cut_evenly(self.lengths[order], self.n_batches)
         batches = np.split(order, cut)
         return [batches[i] for i in rng.permutation(len(batches))]
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for batch in self.batches(self.epoch):
-            yield [(self.epoch, int(cell)) for cell in batch[self.rank :: self.world]]
 
     def padding_share(self, epoch: int = 0) -> float:
         """Share of an epoch's token positions that are padding."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer import files
+from cellclassifier.models.neural.options import TrainingOptions, require_at_least
 
 # What options left at None mean: the reference recipe for pretrained weights; random weights need
 # larger steps and more of them, and nothing in them is worth freezing.
@@ -16,7 +17,7 @@ FROM_SCRATCH = {"freeze_layers": 0, "epochs": 15, "learning_rate": 5e-4, "batch_
 
 
 @dataclass(frozen=True)
-class GeneformerOptions:
+class GeneformerOptions(TrainingOptions):
     """How a Geneformer classifier starts and trains."""
 
     pretrained: Path | None = None
@@ -38,17 +39,8 @@ class GeneformerOptions:
     epochs: int | None = None
     """most passes over the training cells; default 3 (from scratch 15)"""
 
-    patience: int = 3
-    """stop after so many epochs without a better validation macro-F1"""
-
     learning_rate: float | None = None
     """highest learning rate of the linear schedule; default 5e-5 (from scratch 5e-4)"""
-
-    warmup_share: float = 0.1
-    """share of all steps in which the learning rate rises"""
-
-    weight_decay: float = 0.001
-    """decay of AdamW"""
 
     batch_size: int | None = None
     """cells of mean length per batch, whose tokens are the budget of every batch; default 8 (from
@@ -72,9 +64,6 @@ class GeneformerOptions:
     dropout: float = 0.02
     """from scratch: share of activations and attentions that are dropped in training"""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """where to compute; auto takes a GPU if there is one"""
-
     def resolved(self, folder: Path = files.FOLDER) -> GeneformerOptions:
         """With every default decided: the start, and what depends on it.
 
@@ -97,16 +86,9 @@ class GeneformerOptions:
         return result
 
     def _check(self) -> None:
-        at_least = {"epochs": 1, "batch_size": 1, "max_tokens": 1, "patience": 1, "layers": 1}
-        at_least |= {"pretrain_epochs": 0, "freeze_layers": 0, "warmup_share": 0, "weight_decay": 0}
-        for name, least in at_least.items():
-            if getattr(self, name) < least:
-                option = f"--{name.replace('_', '-')} {getattr(self, name)}"
-                raise InputError(f"{option}: expected at least {least}")
-        if not self.learning_rate > 0:
-            raise InputError(f"--learning-rate {self.learning_rate}: expected more than 0")
-        if self.warmup_share >= 1:  # the Trainer would take it for a number of steps
-            raise InputError(f"--warmup-share {self.warmup_share}: expected less than 1")
+        self.check()
+        require_at_least(self, 1, "max_tokens", "layers")
+        require_at_least(self, 0, "pretrain_epochs", "freeze_layers")
         if not 0 <= self.dropout < 1:
             raise InputError(f"--dropout {self.dropout}: expected 0 or more, and less than 1")
         if self.width < 4 or self.width % 4:

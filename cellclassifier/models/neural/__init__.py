@@ -1,5 +1,21 @@
-"""What the networks share."""
+"""What the networks share, whatever they learn from: one loop, its checkpoints, devices, batches.
+
+options       how long and how fast a network learns; readable without torch
+task          what a network learns: its batches, its loss, its validation
+loop          epochs, steps, early stopping, memory that is full
+checkpoints   where an interrupted loop goes on
+processes     one process or several (torchrun)
+device        CPU, GPU and what each can do
+inference     a trained network over many samples
+"""
 
 from cellclassifier.lazy import expose
 
-__getattr__, __dir__, __all__ = expose(__name__, {})
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "options": ["TrainingOptions"],
+        "task": ["Inputs", "Task"],
+        "loop": ["Trained", "train"],
+    },
+)

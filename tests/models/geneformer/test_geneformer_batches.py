@@ -13,6 +13,7 @@ from cellclassifier.models.geneformer.batches import (
     padding_share,
     sorted_batches,
 )
+from cellclassifier.models.neural.processes import share
 
 # Like real cells: a mean of 700 tokens, a long tail up to 2,048.
 LENGTHS = np.minimum(np.random.default_rng(0).lognormal(6.4, 0.5, 2000).astype(int) + 1, 2048)
@@ -26,23 +27,21 @@ LENGTHS = np.minimum(np.random.default_rng(0).lognormal(6.4, 0.5, 2000).astype(i
     st.integers(1, 3),
 )
 def test_every_cell_is_in_one_batch_of_one_process(lengths, budget, epoch, world):
-    shares = [BudgetBatches(lengths, budget, 1, rank, world) for rank in range(world)]
-    for share in shares:
-        share.set_epoch(epoch)
-    batches = [list(share) for share in shares]
-    assert len({len(batch) for batch in batches}) == 1
-    assert all(len(batch) == len(shares[0]) for batch in batches)
-    cells = [cell for share in batches for batch in share for _, cell in batch]
+    sampler = BudgetBatches(lengths, budget, seed=1, n_processes=world)
+    whole = sampler.batches(epoch)
+    assert len(whole) == sampler.n_batches
+    batches = [[share(batch, place, world) for batch in whole] for place in range(world)]
+    cells = [cell for own in batches for batch in own for cell in batch]
     assert sorted(cells) == list(range(len(lengths)))
     if len(lengths) >= world:
-        assert all(step for batch in batches for step in batch)  # no process without a cell
+        assert all(len(batch) for own in batches for batch in own)  # no process without a cell
 
 
 def test_batches_are_full_and_alike_and_change_with_the_epoch():
     sampler = BudgetBatches(LENGTHS, budget=round(8 * LENGTHS.mean()))
     tokens = [LENGTHS[batch].sum() for batch in sampler.batches(0)]
     assert max(tokens) < 1.5 * np.mean(tokens)
-    assert len(sampler) == pytest.approx(len(LENGTHS) / 8, rel=0.05)
+    assert sampler.n_batches == pytest.approx(len(LENGTHS) / 8, rel=0.05)
     assert sampler.padding_share() < 0.15
     random = np.split(np.random.default_rng(0).permutation(2000), 250)
     assert padding_share(LENGTHS, random) > 0.4  # the reference recipe
@@ -61,7 +60,7 @@ def test_inference_batches_fit_the_budget(budget):
 
 
 def test_padded_cells_hold_their_tokens_and_zeros():
-    cells = TokenCells.from_bounds(np.arange(2, 12), np.array([0, 3, 3, 8, 10]), max_tokens=4)
+    cells = TokenCells.from_bounds(np.arange(2, 12), np.array([0, 3, 3, 8, 10])).cut(4)
     tokens, real = cells.padded(np.array([0, 2, 3]))
     assert tokens.tolist() == [[2, 3, 4, 0], [5, 6, 7, 8], [10, 11, 0, 0]]
     assert (real == (tokens > 0)).all()

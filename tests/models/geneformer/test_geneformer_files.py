@@ -6,7 +6,9 @@ import hashlib
 import http.server
 import pickle
 import threading
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 from geneformer_help import GENES, write_dictionaries, write_model_header
 
@@ -19,16 +21,21 @@ from cellclassifier.models.geneformer.vocabulary import (
     read_vocabulary,
 )
 
+CO1 = "ENSG00000198804"
+
 
 @pytest.mark.parametrize("suffix", ["", "_gc30M"])
 def test_both_namings_of_the_dictionaries_are_read(tmp_path, suffix):
     tokens, medians = write_dictionaries(tmp_path, suffix=suffix)
     vocabulary = read_vocabulary(tmp_path, symbols=True)
     assert len(vocabulary) == len(tokens) == 62
-    for gene, token in zip(GENES, vocabulary.tokens_of(GENES), strict=True):
-        assert token == tokens[gene]
-        assert vocabulary.medians[token - 2] == medians[gene]
-    assert vocabulary.tokens_of(["SYM3", "ENSG00000000004.7", "other"]).tolist() == [5, 5, -1]
+    for i, gene in enumerate(vocabulary.genes.tolist()):
+        assert i + 2 == tokens[gene]
+        assert vocabulary.medians[i] == medians[gene]
+        assert vocabulary.symbols[i] == f"SYM{GENES.index(gene)}"
+    assert read_vocabulary(tmp_path).symbols.tolist() == GENES
+    var = pd.DataFrame(index=["SYM3", "ENSG00000000005.7", "other"])
+    assert vocabulary.match(var).target.tolist() == [3, 4, -1]
 
 
 @pytest.mark.parametrize("name", files.MODEL_FOLDERS)
@@ -100,7 +107,8 @@ def test_the_published_dictionaries_are_the_expected_files(shared):
             assert sha256(folder / asset.local) == asset.sha256
     vocabulary = read_vocabulary(folder, symbols=True)
     assert len(vocabulary) == 25_426
-    assert vocabulary.tokens_of(["MT-CO1"])[0] == vocabulary.tokens_of(["ENSG00000198804"])[0] > 1
+    found = [vocabulary.match(pd.DataFrame(index=[x])).target[0] for x in ("MT-CO1", CO1)]
+    assert found[0] == found[1] >= 0
 
 
 def test_a_vocabulary_survives_saving(tmp_path, small_cells):
@@ -108,8 +116,11 @@ def test_a_vocabulary_survives_saving(tmp_path, small_cells):
     learned.save(tmp_path / "v.json")
     loaded = Vocabulary.load(tmp_path / "v.json")
     assert loaded.genes.tolist() == learned.genes.tolist()
+    assert loaded.symbols.tolist() == learned.symbols.tolist()
     assert (loaded.medians == learned.medians).all()
-    for content in ("", "{}", '{"genes": ["a"], "medians": [], "symbols": {}}'):
+    assert loaded.digest == learned.digest
+    assert learned.digest != replace(learned, medians=learned.medians + 1e-9).digest
+    for content in ("", "{}", '{"genes": ["a"], "medians": [], "symbols": ["a"]}'):
         (tmp_path / "v.json").write_text(content)
         with pytest.raises(InputError, match="missing or damaged"):
             Vocabulary.load(tmp_path / "v.json")
