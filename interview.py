@@ -16,119 +16,115 @@ refuse, and says what is suspicious about them. Outputs, under model_output/:
 
 from __future__ import annotations
 
+import logging
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
-from cellclassifier import cli as command
-from cellclassifier.data import features
-from cellclassifier.data.read import CellsOptions
+from cellclassifier import cli, data, interview, output, plots, protocol
+from cellclassifier.data.options import CellsOptions
 from cellclassifier.errors import InputError
-from cellclassifier.interview import inspect as summary
-from cellclassifier.interview import label_origin as labelling
-from cellclassifier.output.files import Output, RunRecord
-from cellclassifier.plots import interview as interview_plots
-from cellclassifier.protocol.splits import seeds_from
+from cellclassifier.options import CommonOptions, available_cores, require_positive
 
-COLUMNS = ["quantity", "value"]
+if TYPE_CHECKING:
+    import anndata as ad
+    import pandas as pd
+
+    from cellclassifier.interview.inspect import Inspected
+
 FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from
+WIDTH = 100  # of the printed table
+INDENT = 28  # of its values
+BLANK = " " * INDENT
+log = logging.getLogger("cellclassifier.interview")
 
 
 @dataclass(frozen=True)
-class Config(CellsOptions):
+class Config(CellsOptions, CommonOptions):
     """Options of the interview."""
 
     umap: bool = False
     """also draw a UMAP (half a minute more)"""
 
-    seed: int = 42
-    """seed of subsamples, folds and layouts"""
-
-    jobs: int | None = None
-    """threads; default: the cores this process may use"""
-
-    output: Path = Path("model_output")
-    """folder for everything that is written"""
-
 
 def main(config: Config) -> pd.DataFrame:
-    """Show what the file holds; returns the printed table."""
-    output = Output(config.output)
-    record = RunRecord("interview", config, output)
-    command.require_positive(config, "jobs")
-    seeds_from(config.seed, 1, "1")
+    """Show what the file holds; returns the printed table: quantity, value."""
+    require_positive(config, "jobs")
+    protocol.seeds_from(config.seed, 1, "1")
+    out = output.Output(config.output)
+    record = output.RunRecord("interview", config, out)
 
     with record.step("read"):
-        inspected = summary.inspect_cells(config)
-        cells = inspected.cells
-
+        inspected = interview.inspect_cells(config)
     with record.step("summary"):
-        table = summary.data_summary(inspected)
-        types = summary.cells_per_type(inspected)
-        output.csv("cells_per_type", types)
-        output.figure("cells_per_type", interview_plots.cell_numbers(types))
+        table = interview.data_summary(inspected)
+        types = interview.cells_per_type(inspected)
+        _draw_numbers(inspected, types, out)
 
-        labels = cells.obs["cell_type"].to_numpy().astype(str)
-        totals, n_genes = features.total_counts(cells.X), np.diff(cells.X.indptr)
-        what = "counts" if inspected.has_counts else "values"
-        figure = interview_plots.violins(totals, n_genes, labels, types["cell_type"], what)
-        output.figure("counts_and_genes", figure)
-
-    if inspected.has_counts and len(types) > 1 and (totals > 0).sum() >= FEWEST_CELLS:
-        cells = cells[totals > 0].copy()
+    cells = inspected.with_counts()
+    if inspected.has_counts and len(types) > 1 and cells.n_obs >= FEWEST_CELLS:
         with record.step("types"):
-            _draw_types(config, cells, output)
+            _draw_types(config, cells, out)
         with record.step("labels"):
-            table = pd.concat([table, _about_labels(config, cells)], ignore_index=True)
+            for row in _about_labels(config, cells):
+                table.loc[len(table)] = row
 
-    output.csv("data_summary", table)
+    out.csv("cells_per_type", types)
+    out.csv("data_summary", table)
     record.write(data=inspected.source, seeds=[config.seed])
-    _print(types, table)
-    command.say_where(config.output)
+    log.info("%s\n\n%s", types.round(3).to_string(index=False), _wrapped(table))
+    log.info("Outputs: %s", config.output.resolve())
     return table
 
 
-def _draw_types(config: Config, cells, output: Output) -> None:
+def _draw_numbers(inspected: Inspected, types: pd.DataFrame, out: output.Output) -> None:
+    """How many cells each type has, and how many counts and genes its cells have."""
+    out.figure("cells_per_type", plots.interview.cell_numbers(types))
+    cells, what = inspected.cells, "counts" if inspected.has_counts else "values"
     labels = cells.obs["cell_type"].to_numpy().astype(str)
-    profiles = features.mean_profiles(cells, labels)
-    order = features.similarity_order(profiles)
-    output.figure("type_similarity", interview_plots.similarity(profiles, order))
-    shown, agreement = summary.embedded(cells, config.seed, config.umap)
+    totals, n_genes = data.features.total_counts(cells.X), cells.X.getnnz(axis=1)
+    figure = plots.interview.violins(totals, n_genes, labels, types["cell_type"], what)
+    out.figure("counts_and_genes", figure)
+
+
+def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
+    """Which types are alike, and whether cells of a type lie together."""
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    profiles = data.features.mean_profiles(cells, labels)
+    order = data.features.similarity_order(profiles)
+    out.figure("type_similarity", plots.interview.similarity(profiles, order))
+    shown, agreement = interview.embedded(cells, config.seed, config.umap)
     labels = shown.obs["cell_type"].to_numpy().astype(str)
     for key, name in (("X_pca", "PCA"), ("X_umap", "UMAP")):
         if key in shown.obsm:
             places = shown.obsm[key][:, :2]
-            figure = interview_plots.scatter(places, labels, order, name, agreement)
-            output.figure(name.lower(), figure)
+            figure = plots.interview.scatter(places, labels, order, name, agreement)
+            out.figure(name.lower(), figure)
 
 
-def _about_labels(config: Config, cells) -> pd.DataFrame:
+def _about_labels(config: Config, cells: ad.AnnData) -> list[tuple[str, str]]:
     """Rows of the table: what recovers the labels, and what that means."""
     try:
-        jobs = config.jobs or command.available_cores()
-        origin = labelling.origin_of_labels(cells, config.seed, jobs)
+        origin = interview.origin_of_labels(cells, config.seed, config.jobs or available_cores())
     except InputError as error:
-        return pd.DataFrame([("labels", f"not examined: {error}")], columns=COLUMNS)
-    rows = [
+        return [("labels", f"not examined: {error}")]
+    return [
         ("labels, largest type", f"{origin.majority:.1%} of cells"),
         ("labels, best Spearman match", f"{origin.rank_match:.1%} right"),
         ("labels, learned rank rule", f"{origin.rank_rule:.1%} right"),
         ("labels, model of all genes", f"{origin.all_genes:.1%} right (z = {origin.z:+.1f})"),
         ("labels", origin.sentence),
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _print(types: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Both tables; long texts are wrapped beside their names."""
-    print(types.round(3).to_string(index=False), end="\n\n")
-    for quantity, value in table.itertuples(index=False):
-        indent = f"{quantity:<28}"
-        print(textwrap.fill(value, 100, initial_indent=indent, subsequent_indent=" " * 28))
+def _wrapped(table: pd.DataFrame) -> str:
+    """The table as text, long values wrapped beside their names."""
+    rows = [
+        textwrap.fill(value, WIDTH, initial_indent=f"{name:<{INDENT}}", subsequent_indent=BLANK)
+        for name, value in table.itertuples(index=False)
+    ]
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":
-    command.run(main, Config, __doc__)
+    cli.run(main, Config, __doc__)

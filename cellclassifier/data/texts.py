@@ -25,7 +25,10 @@ def as_texts(values, where: str) -> np.ndarray:
             "expected one text per entry"
         )
     missing = pd.isna(values)
-    texts = decoded(values, where).astype(str).astype(object)
+    texts = decoded(values, where)
+    if texts.dtype.kind == "O":  # one by one, since arrays of text cut a NUL at the end
+        texts = np.array([str(text) for text in texts], dtype=object)
+    texts = texts.astype(str if texts.dtype.kind in "iub" else object).astype(object)
     if any("\0" in text for text in texts):
         raise InputError(f"{where} holds a text with the character NUL: remove it")
     texts[missing] = None

@@ -15,6 +15,9 @@ from cellclassifier.errors import InputError
 
 CHUNK = 4_000_000  # stored values looked at together, so that a check needs little memory
 NO_LABEL = ("", "nan", "NaN", "None", "<NA>")  # what numpy and pandas make of a missing text
+LONGEST_LABEL = 200  # characters
+# Tables of predictions have these columns beside one for each type.
+RESERVED_LABELS = ("cell", "part", "label", "predicted")
 LARGEST_COUNT = 2**24  # float32 holds every integer up to here
 
 log = logging.getLogger(__name__)
@@ -69,7 +72,7 @@ def check_fit(path: Path, shape: tuple[int, ...], n_names: int, n_genes: int, na
 
 
 def check_labels(obs: pd.DataFrame) -> None:
-    """Every cell has a label, and there are at least two types."""
+    """Every cell has a label that tables can hold, and there are at least two types."""
     missing = obs["cell_type"].isna() | obs["cell_type"].astype(str).str.strip().isin(NO_LABEL)
     if missing.any():
         raise InputError(
@@ -77,9 +80,23 @@ def check_labels(obs: pd.DataFrame) -> None:
             f"(first: {obs.index[missing][0]}): label or remove them"
         )
     types = obs["cell_type"].unique()
+    for name in types:
+        _check_label(str(name))
     if len(types) < 2:
         raise InputError(
             f"all {len(obs)} cells have the label {types[0]!r}: expected at least 2 types"
+        )
+
+
+def _check_label(name: str) -> None:
+    if len(name) > LONGEST_LABEL:
+        raise InputError(
+            f"a label has {len(name)} characters ({name[:30]}...): expected at most "
+            f"{LONGEST_LABEL}, as names of types are headers and legends"
+        )
+    if name in RESERVED_LABELS:
+        raise InputError(
+            f"a type is called {name!r}, as is another column of the predictions: rename it"
         )
 
 

@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from sklearn.neighbors import NearestNeighbors
 
 from cellclassifier.data import features
 from cellclassifier.data import gene_symbols as genes
@@ -22,15 +21,10 @@ from cellclassifier.data.validate import (
     drop_or_refuse_empty,
 )
 from cellclassifier.errors import InputError
-from cellclassifier.protocol.splits import subsample
 
 NO_LABEL = "(no label)"
 SMALL_TYPE = 10  # cells
 HIGH_MITOCHONDRIAL = 0.2  # share of a cell's counts, above which it is taken for a dying cell
-MAX_SHOWN = 20_000  # cells in a PCA or UMAP
-N_SHOWN_GENES = 2000  # of highest dispersion, that a PCA looks at
-N_NEIGHBORS = 15
-N_QUERIES = 2000  # cells whose neighbours are looked up
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,10 @@ class Inspected:
     source: dict  # the file's name, SHA-256 and shape
     suspicious: list[str]
     has_counts: bool  # False: the values are no raw counts, so only their extent can be shown
+
+    def with_counts(self) -> ad.AnnData:
+        """The cells that have any: the others have no profile to compare."""
+        return self.cells[features.total_counts(self.cells.X) > 0].copy()
 
 
 def inspect_cells(options: CellsOptions) -> Inspected:
@@ -148,94 +146,3 @@ def mitochondrial_share(cells: ad.AnnData) -> np.ndarray | None:
         return None
     counts = features.total_counts(cells.X[:, is_mitochondrial.to_numpy()])
     return counts / np.maximum(features.total_counts(cells.X), 1)
-
-
-def data_summary(inspected: Inspected) -> pd.DataFrame:
-    """The file in numbers: columns quantity and value (text), one row each."""
-    cells = inspected.cells
-    per_cell = features.total_counts(cells.X)
-    n_genes = np.diff(cells.X.indptr)
-    unseen = cells.n_vars - len(np.unique(cells.X.indices))
-    kind = genes.kind_of_ids(cells.var_names)
-    nameless = (cells.var["gene_symbol"] == cells.var_names).sum() if kind == genes.ENSEMBL else 0
-    share = mitochondrial_share(cells) if inspected.has_counts else None
-    values = "counts" if inspected.has_counts else "sum of values"
-    rows = {
-        "file": inspected.source["file"],
-        "cells": f"{cells.n_obs:,}",
-        "genes": f"{cells.n_vars:,} ({kind})",
-        "types": f"{cells.obs['cell_type'].nunique()}",
-        "zeros": f"{1 - cells.X.nnz / np.prod(cells.shape, dtype=float):.1%} of all entries",
-        f"{values} per cell": _spread(per_cell),
-        "genes per cell": _spread(n_genes),
-        "largest entry": f"{cells.X.data.max():,.6g}" if cells.X.nnz else "0",
-        "genes in no cell": f"{unseen:,}",
-        "genes without a symbol": f"{nameless:,}",
-        "mitochondrial share": _mitochondrial(share, inspected.has_counts),
-    }
-    rows |= {f"suspicious {i}": text for i, text in enumerate(inspected.suspicious, start=1)}
-    return pd.DataFrame(rows.items(), columns=["quantity", "value"])
-
-
-def _mitochondrial(share: np.ndarray | None, has_counts: bool) -> str:
-    if share is None:
-        return f"unknown ({'no gene is named MT-...' if has_counts else 'no raw counts'})"
-    return f"{np.median(share):.1%} of a cell's counts (median), {share.max():.1%} at most"
-
-
-def _spread(values: np.ndarray) -> str:
-    low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return f"{median:,.0f} (median), {low:,.0f} to {high:,.0f} (5 % to 95 %)"
-
-
-def cells_per_type(inspected: Inspected) -> pd.DataFrame:
-    """One row per type, largest first: cell_type, n_cells, share, median counts and genes."""
-    cells = inspected.cells
-    table = pd.DataFrame(
-        {
-            "cell_type": cells.obs["cell_type"].to_numpy().astype(str),
-            "median_counts": features.total_counts(cells.X),
-            "median_genes": np.diff(cells.X.indptr),
-            "median_mitochondrial_share": mitochondrial_share(cells)
-            if inspected.has_counts
-            else None,
-        }
-    )
-    grouped = table.groupby("cell_type")
-    medians = grouped.median(numeric_only=True)
-    result = grouped.size().rename("n_cells").to_frame()
-    result["share"] = result["n_cells"] / len(table)
-    result = result.join(medians).reset_index()
-    return result.sort_values(["n_cells", "cell_type"], ascending=[False, True], ignore_index=True)
-
-
-def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, float]:
-    """A PCA (and UMAP) of the cells by scanpy, and how many neighbours share a cell's type.
-
-    Looks at no more than ``MAX_SHOWN`` cells, drawn within the types, and their ``N_SHOWN_GENES``
-    genes of highest dispersion, log-normalised, as a sparse matrix. Returns cells with
-    obsm["X_pca"] (and obsm["X_umap"]), and the mean share of the ``N_NEIGHBORS`` nearest cells (in
-    the PCA's space) that have the same type.
-    """
-    import scanpy as sc
-
-    labels = cells.obs["cell_type"].to_numpy().astype(str)
-    shown = cells[subsample(labels, MAX_SHOWN, seed)]
-    labels = shown.obs["cell_type"].to_numpy().astype(str)
-    values = features.log_normalize(shown.X, features.total_counts(shown.X))
-    dispersion = features.gene_scores(shown.X, labels, "dispersion")
-    best = np.sort(np.argsort(-dispersion, kind="stable")[:N_SHOWN_GENES])
-    result = ad.AnnData(values[:, best], obs=shown.obs[["cell_type"]].copy())
-    sc.pp.pca(result, n_comps=min(50, *(np.array(result.shape) - 1)), random_state=seed)
-    if umap:
-        sc.pp.neighbors(result, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)
-        sc.tl.umap(result, random_state=seed)
-    return result, _neighbour_agreement(result.obsm["X_pca"], labels, seed)
-
-
-def _neighbour_agreement(space: np.ndarray, labels: np.ndarray, seed: int) -> float:
-    queries = np.random.default_rng(seed).permutation(len(labels))[:N_QUERIES]
-    k = min(N_NEIGHBORS, len(labels) - 1)
-    found = NearestNeighbors(n_neighbors=k + 1).fit(space).kneighbors(space[queries])[1]
-    others = [row[row != query][:k] for row, query in zip(found, queries, strict=True)]
-    return float(np.mean(labels[np.stack(others)] == labels[queries][:, None]))

@@ -108,6 +108,63 @@ def test_missing_labels_of_h5ad(tmp_path):
     assert "labels are missing for 2 of 30 cells" in sentence(tmp_path / "cells.h5ad")
 
 
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("x" * 201, "a label has 201 characters (xxx"),
+        ("B\0", "the character NUL"),
+        ("cell", "a type is called 'cell'"),
+        ("part", "a type is called 'part'"),
+        ("label", "a type is called 'label'"),
+        ("predicted", "a type is called 'predicted'"),
+    ],
+)
+def test_labels_that_no_table_can_hold(refused, label, words):
+    labels = changed(LABELS, 3, label)
+    assert words in refused(classes=labels)
+    if "\0" not in label:  # which an array of text cuts at its end
+        assert words in refused(classes=labels.astype(str))
+
+
+@pytest.mark.parametrize("label", ["x" * 200, "Cell", "a\rb", "$\\x$", "A/B", "=1+1", "0", "é"])
+def test_other_labels_are_only_odd(tmp_path, label):
+    content = {"UMI": COUNTS, "classes": changed(LABELS, 3, label), "gene_ids": GENES}
+    np.save(tmp_path / "cells.npy", content, allow_pickle=True)
+    cells = read_cells(CellsOptions(tmp_path / "cells.npy"))
+    assert cells.obs["cell_type"].tolist() == changed(LABELS, 3, label).tolist()
+
+
+@pytest.mark.parametrize("key", ["classes", "gene_ids", "cell_names"])
+@pytest.mark.parametrize("dtype", ["S", object])
+def test_text_that_is_not_utf8(refused, key, dtype):
+    size = 8 if key == "gene_ids" else 30
+    texts = np.array([b"caf\xe9 %d" % i for i in range(size)], dtype=dtype)
+    message = refused(**{key: texts})
+    assert key in message and "not UTF-8" in message and "caf" in message
+
+
+def test_bytes_are_text(tmp_path):
+    labels = np.array([label.encode() for label in LABELS], dtype=object)
+    content = {"UMI": COUNTS, "classes": labels, "gene_ids": GENES}
+    np.save(tmp_path / "cells.npy", content, allow_pickle=True)
+    cells = read_cells(CellsOptions(tmp_path / "cells.npy"))
+    assert cells.obs["cell_type"].tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f2", ">f4", ">i8"])
+def test_numbers_that_scipy_does_not_know(tmp_path, dtype):
+    counts = COUNTS.astype(dtype)
+    np.testing.assert_array_equal(check_counts(counts, 30, 8).toarray(), COUNTS)
+    np.save(tmp_path / "cells.npy", {"UMI": counts, "classes": LABELS, "gene_ids": GENES})
+    cells = read_cells(CellsOptions(tmp_path / "cells.npy"))
+    np.testing.assert_array_equal(cells.X.toarray(), COUNTS)
+
+
+@pytest.mark.parametrize("labels", [[["A"], ["A", "B"]] * 15, np.full((30, 1), "A"), np.array("A")])
+def test_labels_that_are_no_list_of_texts(refused, labels):
+    assert "expected one text per entry" in refused(classes=labels)
+
+
 def test_one_type_only(refused):
     assert "all 30 cells have the label 'A'" in refused(classes=np.full(30, "A"))
 

@@ -14,7 +14,9 @@ from conftest import ROOT, make_cells
 import interview
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.errors import InputError
-from cellclassifier.interview import inspect as summary
+from cellclassifier.interview import embedding
+from cellclassifier.interview import inspect as inspecting
+from cellclassifier.interview.summary import data_summary
 from cellclassifier.plots import interview as interview_plots
 
 
@@ -31,7 +33,7 @@ def write_cells(path, cells, counts=None):
 
 
 def inspect(path, **options):
-    return summary.inspect_cells(CellsOptions(cells=path, **options))
+    return inspecting.inspect_cells(CellsOptions(cells=path, **options))
 
 
 def run(path, folder, **options):
@@ -42,7 +44,7 @@ def values_of(table: pd.DataFrame) -> dict:
     return dict(table.itertuples(index=False, name=None))
 
 
-def test_table_and_outputs(tmp_path, small_cells, capsys):
+def test_table_and_outputs(tmp_path, small_cells, said):
     path = write_cells(tmp_path / "cells.npy", small_cells)
     table = run(path, tmp_path / "out")
     values = values_of(table)
@@ -61,7 +63,7 @@ def test_table_and_outputs(tmp_path, small_cells, capsys):
     types = pd.read_csv(tmp_path / "out/results/cells_per_type.csv")
     assert types["n_cells"].tolist() == [40, 40, 40]
     assert types["share"].sum() == pytest.approx(1, abs=1e-5)
-    assert "labels" in capsys.readouterr().out
+    assert "labels" in "\n".join(said())
 
 
 def test_same_bytes_twice(tmp_path, small_cells):
@@ -124,10 +126,10 @@ def test_empty_and_duplicate_cells_and_names(tmp_path, small_cells):
 def test_odd_counts_are_named(small_cells):
     flat = small_cells.copy()
     flat.X = sp.csr_matrix((flat.X.toarray() > 0).astype(np.float32))
-    assert any("presence and absence" in text for text in summary._odd(flat, True))
+    assert any("presence and absence" in text for text in inspecting._odd(flat, True))
     same = small_cells.copy()
     same.X = sp.csr_matrix(np.eye(120, 60, dtype=np.float32) + np.eye(120, 60, -60))
-    assert any("every cell has 1 counts" in text for text in summary._odd(same, True))
+    assert any("every cell has 1 counts" in text for text in inspecting._odd(same, True))
 
 
 def test_labels_that_are_missing_small_or_alike(tmp_path):
@@ -152,11 +154,11 @@ def test_one_type_alone_is_shown(tmp_path, small_cells):
 
 
 def test_mitochondrial_share(small_cells):
-    assert summary.mitochondrial_share(small_cells) is None
+    assert inspecting.mitochondrial_share(small_cells) is None
     small_cells.var["gene_symbol"] = ["MT-CO1", "mt-Nd1", *small_cells.var_names[2:]]
     dense = small_cells.X.toarray()
     expected = dense[:, :2].sum(axis=1) / dense.sum(axis=1)
-    assert summary.mitochondrial_share(small_cells) == pytest.approx(expected)
+    assert inspecting.mitochondrial_share(small_cells) == pytest.approx(expected)
 
 
 def test_neighbour_agreement_is_that_of_all_distances():
@@ -164,9 +166,9 @@ def test_neighbour_agreement_is_that_of_all_distances():
     space, labels = rng.normal(size=(80, 3)), rng.choice(list("AB"), 80)
     distance = np.linalg.norm(space[:, None] - space[None], axis=2)
     np.fill_diagonal(distance, np.inf)
-    nearest = np.argsort(distance, axis=1)[:, : summary.N_NEIGHBORS]
+    nearest = np.argsort(distance, axis=1)[:, : embedding.N_NEIGHBORS]
     expected = np.mean(labels[nearest] == labels[:, None])
-    assert summary._neighbour_agreement(space, labels, 0) == pytest.approx(expected)
+    assert embedding._neighbour_agreement(space, labels, 0) == pytest.approx(expected)
 
 
 def test_a_file_that_does_not_fit_together_is_bad_input(tmp_path, small_cells):
@@ -210,7 +212,7 @@ def test_symbols_of_real_cells(tmp_path, shared, monkeypatch):
     (geneformer / source.name).write_bytes(source.read_bytes())
     monkeypatch.chdir(tmp_path)
     found = inspect(shared / "data/cells.npy")
-    table = values_of(summary.data_summary(found))
+    table = values_of(data_summary(found))
     assert table["genes without a symbol"] == "1,818"
     assert table["mitochondrial share"].startswith("2.0%")
     assert found.suspicious == []
@@ -218,7 +220,7 @@ def test_symbols_of_real_cells(tmp_path, shared, monkeypatch):
 
 def test_anndata_in_is_not_changed(small_cells):
     before = small_cells.copy()
-    summary.embedded(small_cells, seed=0, umap=False)
+    embedding.embedded(small_cells, seed=0, umap=False)
     assert isinstance(small_cells, ad.AnnData)
     assert (small_cells.X != before.X).nnz == 0
     pd.testing.assert_frame_equal(small_cells.obs, before.obs)

@@ -1,0 +1,47 @@
+"""A look at the cells: PCA, UMAP, and whether neighbours are of one type."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from cellclassifier.data import features
+from cellclassifier.protocol.splits import subsample
+
+MAX_SHOWN = 20_000  # cells in a PCA or UMAP
+N_SHOWN_GENES = 2000  # of highest dispersion, that a PCA looks at
+N_NEIGHBORS = 15
+N_QUERIES = 2000  # cells whose neighbours are looked up
+
+
+def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, float]:
+    """A PCA (and UMAP) of the cells by scanpy, and how many neighbours share a cell's type.
+
+    Looks at no more than ``MAX_SHOWN`` cells, drawn within the types, and their ``N_SHOWN_GENES``
+    genes of highest dispersion, log-normalised, as a sparse matrix. Returns cells with
+    obsm["X_pca"] (and obsm["X_umap"]), and the mean share of the ``N_NEIGHBORS`` nearest cells (in
+    the PCA's space) that have the same type.
+    """
+    import scanpy as sc
+
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    shown = cells[subsample(labels, MAX_SHOWN, seed)]
+    labels = shown.obs["cell_type"].to_numpy().astype(str)
+    values = features.log_normalize(shown.X, features.total_counts(shown.X))
+    dispersion = features.gene_scores(shown.X, labels, "dispersion")
+    best = np.sort(np.argsort(-dispersion, kind="stable")[:N_SHOWN_GENES])
+    result = ad.AnnData(values[:, best], obs=shown.obs[["cell_type"]].copy())
+    sc.pp.pca(result, n_comps=min(50, *(np.array(result.shape) - 1)), random_state=seed)
+    if umap:
+        sc.pp.neighbors(result, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)
+        sc.tl.umap(result, random_state=seed)
+    return result, _neighbour_agreement(result.obsm["X_pca"], labels, seed)
+
+
+def _neighbour_agreement(space: np.ndarray, labels: np.ndarray, seed: int) -> float:
+    queries = np.random.default_rng(seed).permutation(len(labels))[:N_QUERIES]
+    k = min(N_NEIGHBORS, len(labels) - 1)
+    found = NearestNeighbors(n_neighbors=k + 1).fit(space).kneighbors(space[queries])[1]
+    others = [row[row != query][:k] for row, query in zip(found, queries, strict=True)]
+    return float(np.mean(labels[np.stack(others)] == labels[queries][:, None]))
