@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import cellclassifier
 from cellclassifier.annotation import command as annotate
 from cellclassifier.errors import InputError
 from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
+from cellclassifier.output.processes import is_first
 
 Config = TypeVar("Config")
 
@@ -103,8 +103,7 @@ def remarks_on_stdout() -> Iterator[None]:
     Of several processes (torchrun) only the first one speaks.
     """
     log = logging.getLogger("cellclassifier")
-    is_first = int(os.environ.get("RANK", "0")) == 0
-    handler = logging.StreamHandler(sys.stdout) if is_first else logging.NullHandler()
+    handler = logging.StreamHandler(sys.stdout) if is_first() else logging.NullHandler()
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

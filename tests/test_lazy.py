@@ -57,10 +57,10 @@ def imported_by(code: str, folder) -> set[str]:
 )
 def test_every_name_that_a_room_shows_is_there(room):
     package = importlib.import_module(room)
-    for name in package.__all__:
+    for name in getattr(package, "__all__", ()):
         made = getattr(package, name)
         assert getattr(made, "__name__", name) == name
-    assert {*package.__all__} <= {*dir(package)} | {"__version__"}
+        assert name in {*dir(package), "__version__"}
 
 
 def test_modules_of_a_room_open_on_demand(tmp_path):

@@ -5,7 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "model": ["about", "find_genes", "load_model"],
+        "model": ["about", "find_genes", "load_annotator", "load_model"],
         "predict": ["annotate_chunk", "summarize"],
         "write": ["annotation_files", "obs_columns"],
     },

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 import cellclassifier
-from cellclassifier.annotation.model import find_genes, load_model
+from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize
 from cellclassifier.annotation.write import obs_columns
 from cellclassifier.data.match_genes import GeneMatch
@@ -61,7 +61,8 @@ def annotate(
     jobs: threads, default: those the model has, all cores for a model read from its folder.
 
     Returns a row per predicted type, and one for all (see ``summarize``).
-    Raises InputError, in one sentence, for values that are no raw counts, or too few known genes.
+    Raises InputError, in one sentence, for values that are no raw counts, too few known genes, or
+    another kind of model; NotFittedError for a model that has learned nothing.
     """
     _require_positive(chunk_cells=chunk_cells, jobs=jobs)
     try:
@@ -105,10 +106,9 @@ def _counts_of(adata: ad.AnnData, layer: str | None):
 
 def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifier:
     if isinstance(model, Path | str):
-        model = load_model(model)
+        model = load_annotator(model)
         jobs = jobs or available_cores()
-    if not isinstance(model, GeneClassifier):
-        raise TypeError(f"expected a model or its folder, found {type(model).__name__}")
+    require_annotator(model, "the model")
     if jobs:
         model.use_jobs(jobs)
     return model
@@ -122,9 +122,7 @@ def _chunks(matrix, n_cells: int) -> Iterator[sp.csr_matrix]:
     if sp.issparse(matrix) and matrix.format != "csr":
         matrix = matrix.tocsr()
     for start in range(0, matrix.shape[0], n_cells):
-        rows = matrix[start : start + n_cells]
-        if sp.issparse(rows):
-            rows = rows.copy()  # a slice shares memory, and the check sorts and drops zeros
+        rows = matrix[start : start + n_cells]  # a copy, which the check may sort
         yield check_counts(rows, *rows.shape)
 
 

@@ -73,7 +73,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
     record = output.RunRecord("annotate", config, output.Output(config.output))
 
     with record.step("model"):
-        model = annotation.load_model(config.model)
+        model = annotation.load_annotator(config.model)
         model.use_jobs(config.jobs or available_cores())
     summaries, facts = {}, {}
     for path in config.cells or (None,):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from cellclassifier.data.match_genes import GeneMatch, match_genes, require_genes
+from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier, GeneClassifier
+from cellclassifier.protocol.single_label import SingleLabel
 
 
 def load_model(folder: Path | str) -> Classifier:
@@ -17,6 +20,24 @@ def load_model(folder: Path | str) -> Classifier:
     and the installed libraries can read.
     """
     return Classifier.load(Path(folder))
+
+
+def load_annotator(folder: Path | str) -> GeneClassifier:
+    """``load_model``; InputError for a model that cannot annotate (see ``require_annotator``)."""
+    model = load_model(folder)
+    require_annotator(model, str(folder))
+    return model
+
+
+def require_annotator(model: object, name: str) -> None:
+    """Raise InputError unless this model gives one label per cell, from counts of genes."""
+    if not isinstance(model, GeneClassifier):
+        raise InputError(f"{name} is a {type(model).__name__}: expected a model of gene counts")
+    check_is_fitted(model)
+    if not isinstance(model.targets_, SingleLabel):
+        raise InputError(
+            f"{name} gives {model.targets_.kind}: expected {SingleLabel.kind} per cell"
+        )
 
 
 def about(model: GeneClassifier) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -195,8 +196,9 @@ def test_what_is_no_count_is_named(model, tmp_path, values):
     refused(sentence[values], model, tmp_path, tmp_path / "x.h5ad")
 
 
-def test_the_share_of_genes_found_is_weighted_by_importance(model, tmp_path, capsys):
+def test_the_share_of_genes_found_is_weighted_by_importance(model, tmp_path, caplog):
     """Stops below --min-genes-found, and goes on at it; the share is in the run record."""
+    caplog.set_level(logging.INFO, "cellclassifier")
     of_model = trained("logistic_regression")
     weights = of_model.gene_importance().astype(float)
     importance = dict(zip(of_model.genes_, weights, strict=True))
@@ -210,7 +212,7 @@ def test_the_share_of_genes_found_is_weighted_by_importance(model, tmp_path, cap
     run(model, tmp_path, path, min_genes_found=expected - 1e-3)
     record = json.loads((tmp_path / RECORD).read_text())
     assert record["files"]["few"]["genes_found"] == pytest.approx(expected, rel=1e-5)
-    assert f"({100 * expected:.1f} % of their importance)" in capsys.readouterr().out
+    assert f"({100 * expected:.1f} % of their importance)" in caplog.text
 
 
 def test_the_run_record(model, tmp_path, h5ad):
@@ -286,8 +288,9 @@ def test_a_link_to_another_file_is_not_followed(model, tmp_path, h5ad):
     assert not (tmp_path / "annotations/linked/annotated.h5ad").exists()
 
 
-def test_antibodies_are_no_genes(model, tmp_path, capsys):
+def test_antibodies_are_no_genes(model, tmp_path, caplog):
     """Their counts belong to no library size, and their names are none of genes."""
+    caplog.set_level(logging.INFO, "cellclassifier")
     cells = new_cells()
     antibodies = ad.AnnData(np.full((len(cells), 3), 500.0), obs=cells.obs)
     antibodies.var_names = ["CD3", "CD4", cells.var_names[0].swapcase()]
@@ -299,7 +302,7 @@ def test_antibodies_are_no_genes(model, tmp_path, capsys):
     expected = annotate_chunk(trained("logistic_regression"), cells).table
     found = annotations_of(tmp_path / "annotations/cite")
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, atol=1e-6)
-    assert "3 columns are no genes" in capsys.readouterr().out
+    assert "3 columns are no genes" in caplog.text
 
 
 def test_a_layer_is_annotated_where_asked_for(model, tmp_path):
