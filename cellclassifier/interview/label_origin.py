@@ -10,14 +10,16 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 from scipy.stats import rankdata
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from cellclassifier.data.features import gene_scores, log_normalize, total_counts, within_cell_ranks
 from cellclassifier.errors import InputError
-from cellclassifier.models.baselines.classifier import make_baseline
 from cellclassifier.models.baselines.rank_regression import YieldingRegression
+from cellclassifier.models.baselines.recipes import RECIPES
 from cellclassifier.protocol.splits import subsample, types_with_at_least
 
 N_RULE_GENES = 1000  # of highest normalised dispersion, as in Zheng et al. 2017
@@ -100,14 +102,12 @@ def origin_of_labels(cells: ad.AnnData, seed: int = 42, jobs: int = 1) -> Origin
     """
     cells = _usable(cells, seed)
     labels = cells.obs["cell_type"].to_numpy().astype(str)
-    counts = cells.X[:, _rule_genes(cells.X, labels)]
-    inputs = cells, labels, within_cell_ranks(counts), log_normalize(counts, total_counts(cells.X))
-    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(labels, labels)
-    parallel = Parallel(n_jobs=min(jobs, N_FOLDS), prefer="threads")
-    # The folds share the cores; thread pools within them would fight over them.
+    # Stopped early is good enough here. Filters belong to the whole process: set before threads.
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early is good enough here
-        hits = parallel(delayed(_hits)(*inputs, *fold, seed) for fold in folds)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        folds = _folds(cells, labels, seed)
+        parallel = Parallel(n_jobs=min(jobs, N_FOLDS), prefer="threads")
+        hits = parallel(delayed(_hits)(fold) for fold in folds)
     match, rule, free = np.concatenate(hits, axis=1)  # each (n_cells,) bool
     only_free, only_rule = (free & ~rule).sum(), (rule & ~free).sum()
     return Origin(
@@ -136,15 +136,57 @@ def spearman_match(
     return types[(ranks[test] @ profile_ranks.T).argmax(axis=1)]
 
 
-def _hits(cells, labels, ranks, expression, train, test, seed: int) -> np.ndarray:
+@dataclass(frozen=True)
+class Fold:
+    """Arrays and matrices of one fold, which threads may share; AnnData is not made for that.
+
+    Slicing an AnnData switches a pandas option of the whole process off and on again, so that two
+    threads that slice end in a SettingWithCopyWarning.
+    """
+
+    train: np.ndarray
+    """(n_train,) rows"""
+    test: np.ndarray
+    """(n_test,) rows"""
+    labels: np.ndarray
+    """(n_cells,)"""
+    ranks: sp.csr_matrix
+    """(n_cells, n_rule_genes)"""
+    expression: sp.csr_matrix
+    """(n_cells, n_rule_genes) log-normalised"""
+    free_train: sp.csr_matrix
+    """(n_train, n_genes) what the model of all genes sees"""
+    free_test: sp.csr_matrix
+    """(n_test, n_genes)"""
+    free_model: LogisticRegression
+    """not fitted yet"""
+
+
+def _folds(cells: ad.AnnData, labels: np.ndarray, seed: int) -> list[Fold]:
+    counts = cells.X[:, _rule_genes(cells.X, labels)]
+    shared = labels, within_cell_ranks(counts), log_normalize(counts, total_counts(cells.X))
+    recipe = RECIPES["logistic_regression"]
+    model = clone(recipe.estimator).set_params(**recipe.grid[0], random_state=seed)
+    folds = []
+    for train, test in StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(
+        labels, labels
+    ):
+        features = clone(recipe.features)
+        free_train = features.fit_transform(cells[train].copy(), labels[train])
+        free_test = features.transform(cells[test].copy())
+        folds.append(Fold(train, test, *shared, free_train, free_test, clone(model)))
+    return folds
+
+
+def _hits(fold: Fold) -> np.ndarray:
     """Which test cells each of the three gets right, (3, n_test) bool."""
-    rule = YieldingRegression(C=0.1, exceptions="zheng68k").fit(ranks[train], labels[train])
-    free = make_baseline("logistic_regression", seed=seed, quick=True)
-    free.fit(cells[train].copy(), labels[train])
+    train, test, labels = fold.train, fold.test, fold.labels
+    rule = YieldingRegression(C=0.1, exceptions="zheng68k").fit(fold.ranks[train], labels[train])
+    free = fold.free_model.fit(fold.free_train, labels[train])
     predicted = [
-        spearman_match(ranks, expression, labels, train, test),
-        rule.predict(ranks[test]),
-        free.predict(cells[test].copy()),
+        spearman_match(fold.ranks, fold.expression, labels, train, test),
+        rule.predict(fold.ranks[test]),
+        free.classes_[free.predict_proba(fold.free_test).argmax(axis=1)],
     ]
     return np.stack(predicted) == labels[test]
 

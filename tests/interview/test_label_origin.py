@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from conftest import make_cells
 from scipy.stats import spearmanr
+from threads import watch_threads
 
 from benchmarks.simulate import simulate_cells
 from cellclassifier.data.features import log_normalize, total_counts, within_cell_ranks
@@ -97,6 +100,14 @@ def test_the_embedded_sample_leaves_it_open():
 def test_the_same_figures_for_any_number_of_jobs(small_cells):
     first = labelling.origin_of_labels(small_cells, jobs=1)
     assert first == labelling.origin_of_labels(small_cells, jobs=3)
+
+
+def test_threads_change_nothing_that_belongs_to_the_process(small_cells, monkeypatch):
+    seen, filters = watch_threads(monkeypatch), list(warnings.filters)
+    labelling.origin_of_labels(small_cells, jobs=3)
+    assert not seen
+    assert warnings.filters == filters
+    assert pd.get_option("mode.chained_assignment") == "warn"
 
 
 def test_small_types_are_left_out_and_two_must_remain(small_cells):
