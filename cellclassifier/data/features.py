@@ -54,14 +54,8 @@ class CountFeatures(TransformerMixin, BaseEstimator):
         return self._scaled(self._unscaled(cells))
 
     def _learn(self, cells: ad.AnnData, labels: np.ndarray) -> sp.csr_matrix:
-        scores = gene_scores(cells.X, labels, self.selection)
-        kept = np.sort(np.argsort(-scores, kind="stable")[: self.n_genes])
-        self.genes_ = np.asarray(cells.var_names[kept[np.isfinite(scores[kept])]], dtype=str)
-        if not len(self.genes_):
-            raise InputError(
-                f"none of {cells.n_vars} genes is expressed in 3 or more of the {cells.n_obs} "
-                "training cells and differs between them: use more cells"
-            )
+        columns = best_genes(cells.X, labels, self.n_genes, self.selection)
+        self.genes_ = np.asarray(cells.var_names[columns], dtype=str)
         features = self._unscaled(GeneCounts.of(cells, self.genes_))
         self.scale_ = standard_deviations(features) if self.scale else np.ones(len(self.genes_))
         return features
@@ -124,6 +118,24 @@ def _ranks_above_zeros(counts: sp.csr_matrix, cell: np.ndarray, n_zeros: np.ndar
     ranks = np.empty(len(order))
     ranks[order] = (within + (n_zeros[owner[first]] - 1) / 2)[run]
     return ranks
+
+
+def best_genes(
+    counts: sp.csr_matrix, labels: np.ndarray, n_genes: int, selection: str
+) -> np.ndarray:
+    """Columns of the (at most) ``n_genes`` genes of highest ``gene_scores``, sorted.
+
+    Raises InputError where no gene is expressed in three cells and differs between them.
+    """
+    scores = gene_scores(counts, labels, selection)
+    best = np.sort(np.argsort(-scores, kind="stable")[:n_genes])
+    best = best[np.isfinite(scores[best])]
+    if not len(best):
+        raise InputError(
+            f"none of {counts.shape[1]} genes is expressed in 3 or more of the {counts.shape[0]} "
+            "training cells and differs between them: use more cells"
+        )
+    return best
 
 
 def gene_scores(counts: sp.csr_matrix, labels: np.ndarray, selection: str) -> np.ndarray:

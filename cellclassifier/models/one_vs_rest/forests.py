@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,23 +10,23 @@ from dataclasses import dataclass
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import get_active_backend
 from sklearn import metrics as sk
-from sklearn.ensemble import RandomForestClassifier
 
-from cellclassifier.data.features import CountFeatures
-from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.data.features import best_genes, log_normalize
+from cellclassifier.data.gene_counts import total_counts
 from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest.options import ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
+from cellclassifier.models.one_vs_rest.random_forest import Forest
 from cellclassifier.protocol.splits import split_cells, types_with_at_least
 
 SCHEMES = ("even", "random")
 MIN_CELLS = 10  # of a type: fewer give no score worth reading
 PRECISION = 0.9  # at which the recall is reported
 PERMUTATION_CELLS = 2000  # held-out cells of the balanced draw that are used for it at most
-CELLS_PER_TREE = 10_000  # that a bootstrap sample holds at most: growth slows beyond, scores do not
 CHUNK_CELLS = 4096  # scored together, so that the dense copy stays small
 SCORES = ("accuracy", "f1", "auroc", "auprc", "natural_auprc", "natural_recall")
 
@@ -116,73 +117,97 @@ def draw_balanced(
     return np.sort(np.concatenate([rng.choice(positives, n, replace=False), *negatives]))
 
 
+@dataclass(frozen=True)
+class Grown:
+    """What one fit gives, as plain numbers and arrays (a thread must not make pandas frames)."""
+
+    scores: dict[str, float]
+    """``SCORES``, n_cells, n_positives, prevalence"""
+
+    columns: np.ndarray
+    """(n_selected,) of the genes that the forest may look at"""
+
+    mdi: np.ndarray
+    """(n_selected,) mean decrease in impurity"""
+
+    permutation: np.ndarray
+    """(n_selected,) AUROC lost when the gene is shuffled, see ``permutation_importance``"""
+
+    probability: np.ndarray
+    """(n_held_out,) of the type"""
+
+    def tables(self, genes: pd.Index) -> dict[str, pd.DataFrame]:
+        """As tables: "scores" (one row), "genes" (gene_id, mdi, permutation) and "held_out"."""
+        importances = {"mdi": self.mdi, "permutation": self.permutation}
+        return {
+            "scores": pd.DataFrame([self.scores]),
+            "genes": pd.DataFrame({"gene_id": genes[self.columns].astype(str), **importances}),
+            "held_out": pd.DataFrame({"probability": self.probability}),
+        }
+
+
 def fit_all(
     fits: list[Fit], cells: ad.AnnData, parts: pd.DataFrame, options: ForestOptions, jobs: int
 ) -> Iterator[tuple[Fit, dict[str, pd.DataFrame]]]:
-    """Run the fits side by side; yields (fit, tables of ``run_fit``) as they finish.
+    """Run the fits side by side; yields (fit, its ``Grown.tables``) as they finish.
 
-    Threads that share the one matrix, since growing trees releases Python's lock. Any
-    ``joblib.parallel_config`` around the call is respected, its n_jobs included. The results are
-    the same to the last digit for any number of jobs and any backend.
+    Threads that share the one matrix, since growing trees releases Python's lock. They are handed
+    arrays and matrices only: making or slicing a pandas frame, and so an AnnData, changes warning
+    filters and options of the whole process for a moment, and takes them from the other threads.
+    Any ``joblib.parallel_config`` around the call is respected, its n_jobs included. The results
+    are the same to the last digit for any number of jobs and any backend.
     """
     jobs = get_active_backend()[1] or jobs
-    slim = ad.AnnData(cells.X, var=cells.var[[]])  # what a Dask or loky worker is sent
-    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    shared = cells.X, cells.obs["cell_type"].to_numpy().astype(str)
     held_out = {seed: (parts[seed] != "train").to_numpy() for seed in parts}
-    tasks = (delayed(_named)(fit, slim, labels, held_out[fit.seed], options) for fit in fits)
-    yield from Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks)
+    tasks = (delayed(_with_fit)(fit, *shared, held_out[fit.seed], options) for fit in fits)
+    parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")
+    with warnings.catch_warnings():  # scikit-learn's checks in threads may leave one filter more
+        for fit, grown in parallel(tasks):
+            yield fit, grown.tables(cells.var_names)
 
 
-def _named(fit: Fit, *arguments) -> tuple[Fit, dict[str, pd.DataFrame]]:
+def _with_fit(fit: Fit, *arguments) -> tuple[Fit, Grown]:
     with parallel_config(backend="sequential"):  # a forest in a Dask worker would call for workers
         return fit, run_fit(fit, *arguments)
 
 
 def run_fit(
-    fit: Fit, cells: ad.AnnData, labels: np.ndarray, held_out: np.ndarray, options: ForestOptions
-) -> dict[str, pd.DataFrame]:
+    fit: Fit,
+    counts: sp.csr_matrix,
+    labels: np.ndarray,
+    held_out: np.ndarray,
+    options: ForestOptions,
+) -> Grown:
     """Draw, select genes, grow the forest, score it on cells that no training draw could contain.
 
-    cells: raw counts; labels: (n_cells,); held_out: (n_cells,) bool, cells kept from training.
-
-    Returns "scores" (one row: ``SCORES``, n_cells, n_positives, prevalence), "genes" (gene_id, mdi,
-    permutation of the selected genes) and "held_out" (probability of every held-out cell).
+    counts: (n_cells, n_genes) raw; labels: (n_cells,); held_out: (n_cells,) bool, cells kept from
+    training.
     """
     rng = fit.rng()
     is_type = labels == fit.cell_type
     trainable, testable = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     train = trainable[draw_balanced(labels[trainable], fit.cell_type, fit.scheme, rng)]
-    features = CountFeatures(options.n_genes, scale=False)
-    selected = features.fit_transform(_rows(cells, train), is_type[train])
-    forest = _grown(selected.toarray(), is_type[train], options.n_trees, rng)
+    columns = best_genes(counts[train], is_type[train], options.n_genes, "anova")
+    seed = int(rng.integers(2**31))
+    forest = Forest.grow(_values(counts[train], columns), is_type[train], options.n_trees, seed)
     balanced = draw_balanced(labels[testable], fit.cell_type, fit.scheme, rng)  # within testable
-    probability = _probability(forest, features, cells, testable)
-    scores = score(is_type[testable], probability, balanced)
-    scores["n_cells"] = len(train) + len(balanced)
-    scores["n_positives"] = scores["n_cells"] // 2
-    scores["prevalence"] = is_type[testable].mean()
+    probability = _probability(forest, counts, testable, columns)
     shuffled = testable[_at_most(balanced, PERMUTATION_CELLS, rng)]
-    values = _values(features, cells, shuffled)
-    genes = {
-        "gene_id": features.genes_,
-        "mdi": forest.feature_importances_,
-        "permutation": permutation_importance(forest, values, is_type[shuffled], rng),
-    }
-    return {
-        "scores": pd.DataFrame([scores]),
-        "genes": pd.DataFrame(genes),
-        "held_out": pd.DataFrame({"probability": probability}),
-    }
+    values = _values(counts[shuffled], columns)
+    return Grown(
+        _all_scores(is_type[testable], probability, balanced, len(train)),
+        columns,
+        forest.importances,
+        permutation_importance(forest, values, is_type[shuffled], rng),
+        probability,
+    )
 
 
-def _grown(values: np.ndarray, label: np.ndarray, n_trees: int, rng) -> RandomForestClassifier:
-    return RandomForestClassifier(
-        n_trees,
-        min_samples_leaf=3,
-        max_samples=min(len(label), CELLS_PER_TREE),
-        random_state=int(rng.integers(2**31)),
-        n_jobs=1,
-    ).fit(values, label)
+def _all_scores(is_type, probability, balanced: np.ndarray, n_train: int) -> dict[str, float]:
+    n_cells = n_train + len(balanced)
+    numbers = {"n_cells": n_cells, "n_positives": n_cells // 2, "prevalence": is_type.mean()}
+    return score(is_type, probability, balanced) | numbers
 
 
 def score(is_type: np.ndarray, probability: np.ndarray, balanced: np.ndarray) -> dict[str, float]:
@@ -204,19 +229,16 @@ def score(is_type: np.ndarray, probability: np.ndarray, balanced: np.ndarray) ->
     }
 
 
-def _probability(forest, features: CountFeatures, cells, rows: np.ndarray) -> np.ndarray:
+def _probability(
+    forest: Forest, counts: sp.csr_matrix, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
     chunks = np.array_split(rows, max(1, len(rows) // CHUNK_CELLS))
-    return np.concatenate(
-        [forest.predict_proba(_values(features, cells, chunk))[:, 1] for chunk in chunks]
-    )
+    return np.concatenate([forest.probability(_values(counts[chunk], columns)) for chunk in chunks])
 
 
-def _values(features: CountFeatures, cells: ad.AnnData, rows: np.ndarray) -> np.ndarray:
-    return features.transform(GeneCounts.of(_rows(cells, rows), features.genes_)).toarray()
-
-
-def _rows(cells: ad.AnnData, rows: np.ndarray) -> ad.AnnData:
-    return ad.AnnData(cells.X[rows], var=cells.var)
+def _values(counts: sp.csr_matrix, columns: np.ndarray) -> np.ndarray:
+    """Log-normalised values of the genes ``columns``, by the counts of all, as a dense array."""
+    return log_normalize(counts[:, columns], total_counts(counts)).toarray()
 
 
 def _at_most(indices: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.ensemble import RandomForestClassifier
+
+from cellclassifier.models.one_vs_rest.random_forest import Forest
 
 N_PERMUTED = 25  # genes of highest MDI of a fit that are shuffled; figures show ten
 N_SHUFFLES = 5
 
 
 def permutation_importance(
-    forest: RandomForestClassifier, values: np.ndarray, label: np.ndarray, rng: np.random.Generator
+    forest: Forest, values: np.ndarray, label: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """AUROC lost when one gene's values are shuffled over the cells, (n_genes,).
 
@@ -20,12 +21,12 @@ def permutation_importance(
     function shuffles every gene and asks every tree; a tree's vote changes only where the tree
     looks at the gene and the cell's value changed, so only those votes are taken anew.
     """
-    used = [np.unique(tree.tree_.feature) for tree in forest.estimators_]
-    votes = np.stack([_votes(tree, values) for tree in forest.estimators_])  # (n_trees, n_cells)
+    used = [np.unique(tree.tree_.feature) for tree in forest.trees]
+    votes = np.stack([_votes(tree, values) for tree in forest.trees])  # (n_trees, n_cells)
     full = auroc(label, votes.mean(axis=0))
     losses = np.zeros(values.shape[1])
     losses[[gene for gene in np.unique(np.concatenate(used)) if gene >= 0]] = np.nan  # -2: leaves
-    for gene in np.argsort(-forest.feature_importances_, kind="stable")[:N_PERMUTED]:
+    for gene in np.argsort(-forest.importances, kind="stable")[:N_PERMUTED]:
         trees = [i for i, genes in enumerate(used) if gene in genes]
         if trees:
             shuffled = _shuffled_votes(forest, votes, values, gene, trees, rng)
@@ -43,7 +44,7 @@ def auroc(label: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * (len(label) - n_positive))
 
 
-def _shuffled_votes(forest, votes, values, gene: int, trees: list[int], rng) -> np.ndarray:
+def _shuffled_votes(forest: Forest, votes, values, gene: int, trees: list[int], rng) -> np.ndarray:
     """Mean vote for every cell after each of the shuffles, (N_SHUFFLES, n_cells)."""
     columns = np.stack([rng.permutation(values[:, gene]) for _ in range(N_SHUFFLES)])
     shuffle, cell = np.nonzero(columns != values[:, gene])
@@ -51,7 +52,7 @@ def _shuffled_votes(forest, votes, values, gene: int, trees: list[int], rng) -> 
     rows[:, gene] = columns[shuffle, cell]
     new = np.repeat(votes[None], N_SHUFFLES, axis=0)  # (N_SHUFFLES, n_trees, n_cells)
     for tree in trees if len(cell) else ():
-        new[shuffle, tree, cell] = _votes(forest.estimators_[tree], rows)
+        new[shuffle, tree, cell] = _votes(forest.trees[tree], rows)
     return new.mean(axis=1)
 
 

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import permutation_importance as scikit_permutation
+from threads import watch_threads
 
 from cellclassifier.data.features import log_normalize, total_counts
 from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest import forests as binary
-from cellclassifier.models.one_vs_rest import permutation
+from cellclassifier.models.one_vs_rest import permutation, random_forest
 from cellclassifier.models.one_vs_rest import tables as binary_tables
 from cellclassifier.plots import one_vs_rest as binary_plots
 from cellclassifier.protocol.splits import split_cells
@@ -199,9 +200,10 @@ def test_held_out_cells_change_nothing_that_is_learned(small_cells, part):
     else:
         other_labels[held_out] = np.roll(labels[held_out], 1)
     fit = binary.Fit("B", "random", seed)
-    first = binary.run_fit(fit, small_cells, labels, held_out, OPTIONS)["genes"]
-    second = binary.run_fit(fit, other_cells, other_labels, held_out, OPTIONS)["genes"]
-    pd.testing.assert_frame_equal(first[["gene_id", "mdi"]], second[["gene_id", "mdi"]])
+    first = binary.run_fit(fit, small_cells.X, labels, held_out, OPTIONS)
+    second = binary.run_fit(fit, other_cells.X, other_labels, held_out, OPTIONS)
+    np.testing.assert_array_equal(first.columns, second.columns)
+    np.testing.assert_array_equal(first.mdi, second.mdi)
 
 
 def test_balanced_scores_are_those_of_scikit_learn():
@@ -247,18 +249,45 @@ def test_prevalence_is_that_of_the_file_not_of_the_draw():
 # Importances
 
 
-def trained_forest(n_genes=8):
+def forest_data(n_genes=8):
     rng = np.random.default_rng(0)
     label = rng.random(300) < 0.5
     values = rng.poisson(1.0 + 2.0 * np.outer(label, np.arange(n_genes) < 3)).astype(np.float32)
     values[:, -1] = 1.0  # no tree can split a constant
-    forest = RandomForestClassifier(15, max_depth=4, random_state=0).fit(values[:150], label[:150])
-    return forest, values[150:], label[150:]
+    return values[:150], label[:150], values[150:], label[150:]
+
+
+def theirs_and_ours(n_trees=15, seed=0) -> tuple:
+    """scikit-learn's forest and ours, of the same cells, and other cells."""
+    values, label, other_values, other_label = forest_data()
+    theirs = RandomForestClassifier(
+        n_trees,
+        min_samples_leaf=random_forest.MIN_CELLS_PER_LEAF,
+        max_samples=min(len(label), random_forest.CELLS_PER_TREE),
+        random_state=seed,
+    )
+    ours = random_forest.Forest.grow(values, label, n_trees, seed)
+    return theirs.fit(values, label), ours, other_values, other_label
+
+
+@pytest.mark.parametrize("cells_per_tree", [10_000, 60])
+def test_a_forest_is_that_of_scikit_learn_to_the_last_digit(monkeypatch, cells_per_tree):
+    monkeypatch.setattr(random_forest, "CELLS_PER_TREE", cells_per_tree)
+    theirs, ours, values, _ = theirs_and_ours(seed=5)
+    np.testing.assert_array_equal(ours.probability(values), theirs.predict_proba(values)[:, 1])
+    np.testing.assert_array_equal(ours.importances, theirs.feature_importances_)
+
+
+def test_a_forest_that_cannot_split_has_no_important_gene():
+    values, label = np.ones((20, 3), np.float32), np.arange(20) < 10
+    forest = random_forest.Forest.grow(values, label, 4, seed=0)
+    assert forest.importances.tolist() == [0, 0, 0]
+    assert len(np.unique(forest.probability(values))) == 1
 
 
 def test_permutation_importance_is_that_of_the_whole_forest_asked_anew():
-    forest, values, label = trained_forest()
-    ours = permutation.permutation_importance(forest, values, label, np.random.default_rng(7))
+    forest, ours, values, label = theirs_and_ours()
+    losses = permutation.permutation_importance(ours, values, label, np.random.default_rng(7))
     rng = np.random.default_rng(7)
     full = sk.roc_auc_score(label, forest.predict_proba(values)[:, 1])
     for gene in np.argsort(-forest.feature_importances_, kind="stable"):
@@ -267,17 +296,17 @@ def test_permutation_importance_is_that_of_the_whole_forest_asked_anew():
             shuffled = values.copy()
             shuffled[:, gene] = rng.permutation(values[:, gene])
             after.append(sk.roc_auc_score(label, forest.predict_proba(shuffled)[:, 1]))
-        assert ours[gene] == pytest.approx(full - np.mean(after), abs=1e-12)
+        assert losses[gene] == pytest.approx(full - np.mean(after), abs=1e-12)
 
 
 def test_permutation_importance_agrees_with_scikit_learn():
-    forest, values, label = trained_forest()
-    ours = permutation.permutation_importance(forest, values, label, np.random.default_rng(0))
+    forest, ours, values, label = theirs_and_ours()
+    losses = permutation.permutation_importance(ours, values, label, np.random.default_rng(0))
     theirs = scikit_permutation(
         forest, values, label, scoring="roc_auc", n_repeats=30, random_state=0
     )
     tolerance = 4 * theirs.importances_std / np.sqrt(permutation.N_SHUFFLES) + 1e-3
-    assert (np.abs(ours - theirs.importances_mean) <= tolerance).all()
+    assert (np.abs(losses - theirs.importances_mean) <= tolerance).all()
 
 
 def test_importance_table_holds_every_gene_and_the_right_means(small_cells, done):
@@ -320,6 +349,13 @@ def test_the_genes_that_make_a_type_come_first(small_cells):
 @pytest.mark.parametrize("jobs", [3])
 def test_results_do_not_depend_on_the_number_of_jobs(small_cells, done, jobs):
     assert_same(done[1], fitted(small_cells, jobs=jobs)[1])
+
+
+def test_threads_change_nothing_that_belongs_to_the_process(small_cells, monkeypatch):
+    seen, filters = watch_threads(monkeypatch), list(warnings.filters)
+    fitted(small_cells, jobs=3, seeds=(42,))
+    assert not seen
+    assert warnings.filters == filters
 
 
 def test_parallel_config_is_respected(small_cells, monkeypatch):
