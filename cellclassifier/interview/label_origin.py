@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from cellclassifier.data.features import gene_scores, log_normalize, total_counts, within_cell_ranks
+from cellclassifier.data.features import gene_scores, log_normalize, within_cell_ranks
+from cellclassifier.data.gene_counts import GeneCounts, total_counts
 from cellclassifier.errors import InputError
 from cellclassifier.models.baselines.rank_regression import YieldingRegression
 from cellclassifier.models.baselines.recipes import RECIPES
@@ -173,7 +174,7 @@ def _folds(cells: ad.AnnData, labels: np.ndarray, seed: int) -> list[Fold]:
     ):
         features = clone(recipe.features)
         free_train = features.fit_transform(cells[train].copy(), labels[train])
-        free_test = features.transform(cells[test].copy())
+        free_test = features.transform(GeneCounts.of(cells[test].copy(), features.genes_))
         folds.append(Fold(train, test, *shared, free_train, free_test, clone(model)))
     return folds
 

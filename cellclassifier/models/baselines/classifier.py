@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -21,6 +22,7 @@ from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
+from cellclassifier.models.baselines.forest_threads import grow, mean_vote
 from cellclassifier.models.baselines.importance import feature_importance
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
@@ -119,8 +121,12 @@ class Baseline(GeneClassifier):
                 yield features, estimator, trial
 
     def _fitted(self, points, train, labels) -> Iterator[tuple[BaseEstimator, float]]:
-        """Fit the points side by side; cores to spare go into the fits, where they know how."""
-        side_by_side = min(self.jobs, len(points))
+        """Fit the points side by side; cores to spare go into the fits, where they know how.
+
+        Forests grow one after the other, each on all cores: see ``forest_threads``.
+        """
+        is_forest = isinstance(self.recipe.estimator, RandomForestClassifier)
+        side_by_side = 1 if is_forest else min(self.jobs, len(points))
         threads = self.jobs // side_by_side
         parallel = Parallel(n_jobs=side_by_side, prefer="threads", return_as="generator")
         return parallel(
@@ -142,6 +148,8 @@ class Baseline(GeneClassifier):
 
         def predict(start):
             chunk = features[start : start + CHUNK_CELLS]
+            if isinstance(estimator, RandomForestClassifier):
+                return mean_vote(estimator, chunk.toarray())
             return estimator.predict_proba(chunk.toarray() if self.recipe.dense else chunk)
 
         starts = range(0, features.shape[0], CHUNK_CELLS)
@@ -232,7 +240,10 @@ def require_known(methods: tuple[str, ...]) -> None:
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:
     start = time.perf_counter()
-    estimator.fit(train, labels)
+    if isinstance(estimator, RandomForestClassifier):
+        grow(estimator, train, labels)
+    else:
+        estimator.fit(train, labels)
     return estimator, time.perf_counter() - start
 
 

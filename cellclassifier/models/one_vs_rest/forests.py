@@ -15,7 +15,8 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import get_active_backend
 from sklearn import metrics as sk
 
-from cellclassifier.data.features import best_genes, log_normalize, total_counts
+from cellclassifier.data.features import best_genes, log_normalize
+from cellclassifier.data.gene_counts import total_counts
 from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest.options import SCHEMES, ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
