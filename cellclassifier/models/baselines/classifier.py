@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -22,7 +21,6 @@ from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
-from cellclassifier.models.baselines.forest_threads import grow, mean_vote
 from cellclassifier.models.baselines.importance import feature_importance
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
@@ -121,12 +119,8 @@ class Baseline(GeneClassifier):
                 yield features, estimator, trial
 
     def _fitted(self, points, train, labels) -> Iterator[tuple[BaseEstimator, float]]:
-        """Fit the points side by side; cores to spare go into the fits, where they know how.
-
-        Forests grow one after the other, each on all cores: see ``forest_threads``.
-        """
-        is_forest = isinstance(self.recipe.estimator, RandomForestClassifier)
-        side_by_side = 1 if is_forest else min(self.jobs, len(points))
+        """Fit the points side by side; cores to spare go into the fits, where they know how."""
+        side_by_side = min(self.jobs, len(points)) if self.recipe.side_by_side else 1
         threads = self.jobs // side_by_side
         parallel = Parallel(n_jobs=side_by_side, prefer="threads", return_as="generator")
         return parallel(
@@ -140,16 +134,13 @@ class Baseline(GeneClassifier):
     def _probabilities(self, estimator, features) -> np.ndarray:
         """Predict in chunks, so that a dense copy stays small.
 
-        Threads share out the chunks, not the trees of a forest: a forest that adds its trees'
-        votes in the order in which threads finish differs in the last digit from run to run.
+        Threads share out the chunks.
         """
         if self.recipe.threads:
             estimator.set_params(**{self.recipe.threads: 1})
 
         def predict(start):
             chunk = features[start : start + CHUNK_CELLS]
-            if isinstance(estimator, RandomForestClassifier):
-                return mean_vote(estimator, chunk.toarray())
             return estimator.predict_proba(chunk.toarray() if self.recipe.dense else chunk)
 
         starts = range(0, features.shape[0], CHUNK_CELLS)
@@ -240,10 +231,7 @@ def require_known(methods: tuple[str, ...]) -> None:
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:
     start = time.perf_counter()
-    if isinstance(estimator, RandomForestClassifier):
-        grow(estimator, train, labels)
-    else:
-        estimator.fit(train, labels)
+    estimator.fit(train, labels)
     return estimator, time.perf_counter() - start
 
 

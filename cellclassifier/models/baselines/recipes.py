@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from cellclassifier.data.features import CountFeatures
 from cellclassifier.models.baselines.boosting import BoostedTrees
 from cellclassifier.models.baselines.rank_regression import YieldingRegression
+from cellclassifier.models.baselines.threaded_forest import ThreadedForest
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Recipe:
     features: CountFeatures
     grid: tuple[dict, ...]
     threads: str | None = None  # the estimator's own parameter for threads, where it has one
+    side_by_side: bool = True  # grid points may be fitted in threads
     version: int = 1  # raised when the recipe's results change
     dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
 
@@ -53,13 +55,14 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     "random_forest": Recipe(
-        RandomForestClassifier(n_estimators=100),
+        ThreadedForest(n_estimators=100),
         CountFeatures(n_genes=1000, scale=False),
         grid=(
             {"class_weight": "balanced", "min_samples_leaf": 3},
             {"class_weight": None, "min_samples_leaf": 3},
         ),
         threads="n_jobs",
+        side_by_side=False,
         dense=True,
     ),
     "gbdt": Recipe(

@@ -17,6 +17,7 @@ TRUSTED = (
     "cellclassifier.models.baselines.boosting.BoostedTrees",
     "cellclassifier.data.features.CountFeatures",
     "cellclassifier.models.baselines.rank_regression.YieldingRegression",
+    "cellclassifier.models.baselines.threaded_forest.ThreadedForest",
     "sklearn.utils._bunch.Bunch",  # a dict
     "sklearn.tree._tree.Tree",  # scikit-learn follows its indices unchecked: see check_trees
 )

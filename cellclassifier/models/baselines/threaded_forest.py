@@ -27,18 +27,21 @@ def _bare(task):
     return task.function if is_wrapped else task
 
 
-def grow(forest: RandomForestClassifier, features, labels: np.ndarray) -> RandomForestClassifier:
-    """Fit a forest on its own ``n_jobs`` threads; to be called by the main thread."""
-    with parallel_config(backend=BareThreads()):
-        return forest.fit(features, labels)
+class ThreadedForest(RandomForestClassifier):
+    """scikit-learn's forest, to the last digit, that may predict in threads of one process."""
 
+    def fit(self, X: np.ndarray, y: np.ndarray) -> ThreadedForest:
+        """Grow the trees on ``n_jobs`` threads; to be called by the main thread."""
+        with parallel_config(backend=BareThreads()):
+            return super().fit(X, y)
 
-def mean_vote(forest: RandomForestClassifier, features: np.ndarray) -> np.ndarray:
-    """The forest's ``predict_proba`` in the calling thread, (n_cells, n_types).
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Mean over the trees, added up in the calling thread, (n_cells, n_types).
 
-    features: (n_cells, n_genes) float32.
-    """
-    total = np.zeros((len(features), len(forest.classes_)))
-    for tree in forest.estimators_:
-        total += tree.predict_proba(features, check_input=False)
-    return total / len(forest.estimators_)
+        X: (n_cells, n_genes) float32. A sum in the order in which threads finish would differ in
+        the last digit from run to run.
+        """
+        total = np.zeros((len(X), len(self.classes_)))
+        for tree in self.estimators_:
+            total += tree.predict_proba(X, check_input=False)
+        return total / len(self.estimators_)

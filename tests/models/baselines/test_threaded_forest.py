@@ -10,8 +10,9 @@ from conftest import make_cells
 from sklearn.ensemble import RandomForestClassifier
 from threads import watch_threads
 
-from cellclassifier.models.baselines import classifier, forest_threads
+from cellclassifier.models.baselines import classifier
 from cellclassifier.models.baselines.options import METHODS
+from cellclassifier.models.baselines.threaded_forest import ThreadedForest
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -25,12 +26,9 @@ def test_a_forest_is_that_of_scikit_learn_to_the_last_digit(n_jobs, class_weight
     values, labels = data()
     options = {"n_estimators": 12, "random_state": 4, "class_weight": class_weight}
     theirs = RandomForestClassifier(**options).fit(values, labels)
-    ours = RandomForestClassifier(**options, n_jobs=n_jobs)
-    assert forest_threads.grow(ours, values, labels) is ours
+    ours = ThreadedForest(**options, n_jobs=n_jobs).fit(values, labels)
     np.testing.assert_array_equal(ours.predict_proba(values), theirs.predict_proba(values))
-    np.testing.assert_array_equal(
-        forest_threads.mean_vote(ours, values), theirs.predict_proba(values)
-    )
+    np.testing.assert_array_equal(ours.predict(values), theirs.predict(values))
 
 
 @pytest.mark.parametrize("method", METHODS)
