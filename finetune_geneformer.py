@@ -3,16 +3,19 @@
     python finetune_geneformer.py                          # cells.npy, else the embedded sample
     python finetune_geneformer.py --download               # fetch the pretrained weights (44 MB)
     python finetune_geneformer.py --from-scratch --pretrain-epochs 10 --max-tokens 256
+    python finetune_geneformer.py --save-tokens tokens     # tokenize once; later: --tokens tokens
     torchrun --nproc-per-node 2 finetune_geneformer.py     # data-parallel, one process per GPU
 
 Without pretrained weights in geneformer_files/ the same network starts from random weights. The
 best epoch is chosen on the validation cells; the test cells are scored once. Outputs, under
 model_output/:
 
-    results/fine_tuning/fine_tuning_results.csv   one row per split and part: seven metrics, ECE
+    results/scores/geneformer.csv                 one row per split and part: seven metrics, ECE
+    results/fine_tuning/fine_tuning_results.csv   the same in the columns of combined_results.csv
     results/fine_tuning/training_history.csv      one row per split, stage and epoch
     results/fine_tuning/fine_tuning_log.txt       what was said on the way
-    results/per_type_results.csv                  precision, recall and F1 of every type
+    results/combined_results.csv, results/summary.csv, results/per_type_results.csv
+                                                  of all methods that saw these cells and splits
     predictions/geneformer-split<seed>.parquet
     models/geneformer/                            the model of the first split, with its vocabulary
     plots/training_history.png, plots/confusion_geneformer.png
@@ -21,174 +24,145 @@ model_output/:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import logging
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from cellclassifier import cli as command
-from cellclassifier.data import features
-from cellclassifier.data.read import CellsOptions, find_cells, read_cells
-from cellclassifier.models.geneformer import files
-from cellclassifier.models.geneformer import tables as tables_of
+from cellclassifier import cli, data, output, plots, protocol
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.errors import InputError
+from cellclassifier.models import geneformer
 from cellclassifier.models.geneformer.options import GeneformerOptions
-from cellclassifier.models.neural import processes as ranks
-from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key, versions_of
-from cellclassifier.plots import comparison as plots
-from cellclassifier.plots import training as training_plots
-from cellclassifier.protocol.evaluate import beside_other_methods, evaluate, summarize
-from cellclassifier.protocol.splits import SplitOptions, restrict, split_all
+from cellclassifier.options import RunOptions, require_positive
+from cellclassifier.protocol.options import SplitOptions
+
+if TYPE_CHECKING:
+    import anndata as ad
+    import pandas as pd
 
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
 QUICK = {"n_splits": 1, "max_tokens": 96, "max_cells": 2000}
 QUICK_FROM_SCRATCH = QUICK | {"epochs": 8, "pretrain_epochs": 3}
+METHOD = "geneformer"
+NOT_IN_KEY = {"changes_results": False}
+
+log = logging.getLogger("cellclassifier")
 
 
 @dataclass(frozen=True)
-class Config(GeneformerOptions, SplitOptions, CellsOptions):
+class Config(RunOptions, GeneformerOptions, SplitOptions, CellsOptions):
     """Options of fine-tuning."""
 
-    download: bool = False
+    download: bool = field(default=False, metadata=NOT_IN_KEY)
     """fetch the pretrained weights and dictionaries into geneformer_files/, and stop"""
 
-    quick: bool = False
+    quick: bool = field(default=False, metadata=NOT_IN_KEY)
     """a first look in minutes on a CPU: one split, 96 tokens, 2,000 cells, where not asked
     otherwise"""
 
-    resume: bool = False
-    """go on from the checkpoints and finished splits of an interrupted run with these options"""
+    save_tokens: Path | None = field(default=None, metadata=NOT_IN_KEY)
+    """new folder for the tokens of all cells, by the published vocabulary: a data set that other
+    tools of Geneformer read, too"""
 
-    jobs: int | None = None
-    """threads; default: the cores this process may use"""
-
-    output: Path = Path("model_output")
-    """folder for everything that is written"""
+    tokens: Path | None = field(default=None, metadata=NOT_IN_KEY)
+    """folder made with --save-tokens, which is read instead of --cells"""
 
 
 def main(config: Config) -> pd.DataFrame | None:
     """Fine-tune on every split; returns mean and standard deviation of each metric."""
     if config.download:
-        return files.download()
-    command.require_positive(config, "jobs")
-    with ranks.first_one_writes(config.output) as (folder, log):
-        config = _decided(config, log)
-        output = Output(folder)
-        record = RunRecord("finetune_geneformer", config, output)
+        return geneformer.download()
+    require_positive(config, "jobs")
+    with output.kept_remarks() as remarks:
+        config = decided(config)
+        run = protocol.Run("finetune_geneformer", config)
 
-        with record.step("read"):
-            cells = restrict(read_cells(config), config, report=log)
-            parts = split_all(cells, config, report=log)
-            output.csv("fine_tuning/splits", parts.rename_axis("cell").reset_index())
+        with run.step("read"):
+            cells, tokens = read(config)
+            parts = protocol.split_all(cells, config)
+            run.depends_on = geneformer.require_start(config, cells.var_names, tokens)
 
-        _require_start(config, cells)  # before anything of an interrupted run is discarded
-        key = _key(config, cells)
-        checkpoints = ranks.checkpoint_folder(config.output, key, config.resume, log)
-        finished = FinishedParts(output, record.script, key, fresh=not config.resume)
-        tables, facts = [], {}
-        for split in parts:
-            log(f"== split {split} (if interrupted, go on with --resume)")
-            with record.step("fine-tuning"):
-                # Several processes must all take the same way: through their common checkpoints.
-                alone = ranks.n_processes() == 1
-                part = finished.load(f"split{split}", _files(config, split)) if alone else None
-                part = part or _run_split(
-                    config, cells, parts[split], checkpoints / f"split{split}", output, log, facts
-                )
-            finished.save(f"split{split}", part)
-            tables.append(part)
+        versions = {METHOD: geneformer.GeneformerClassifier.version}
+        for method, split in run.plan(versions, cells, parts):
+            model = geneformer.GeneformerClassifier(
+                config,
+                seed=split,
+                checkpoints=run.checkpoints(method, split),
+                vocabulary=tokens and tokens.vocabulary,
+            )
+            if config.jobs:
+                model.use_jobs(config.jobs)
+            inputs = tokens and tokens.of_cells(cells)
+            result = protocol.evaluate(model, cells, parts[split], split, inputs)
+            history, facts = model.history_, model.facts_
+            run.keep(result, history=history.assign(split=split), facts=facts.assign(split=split))
 
-        with record.step("outputs"):
-            summary = _write_tables(tables, output)
-            _draw(cells, parts, tables, output)
-        log(tables_of.in_short(summary))
-        log.write(output)
-        record.write(data=cells.uns["source"], seeds=parts.columns.tolist(), training=facts)
-        ranks.remove(checkpoints)
-        if ranks.is_first():
-            command.say_where(config.output)
+        run.record.content["training"] = run.table("facts", METHOD).to_dict("records")
+        write_tables(run)
+        summary = run.finish(lambda run, _: draw(run, cells, parts[config.seed], remarks))
+    if output.is_first():
+        print(protocol.in_short(summary).to_string())
+        cli.say_where(config.output)
     return summary
 
 
-def _decided(config: Config, say) -> Config:
+def decided(config: Config) -> Config:
     """Every default decided, and said; quick settings for the sample without weights."""
-    decided = config.resolved()
-    if decided.from_scratch and not config.from_scratch:
-        say(
-            f"No pretrained weights in {files.FOLDER}: starting from random ones (--from-scratch). "
-            f"A pretrained start needs {files.GET}, once, with network (44 MB)."
+    result = config.resolved()
+    if result.from_scratch and not config.from_scratch:
+        log.info(
+            f"No pretrained weights in {geneformer.FOLDER}: starting from random ones "
+            f"(--from-scratch). A pretrained start needs {geneformer.GET}, once, with network "
+            "(44 MB)."
         )
-    if config.quick or (decided.from_scratch and find_cells(config.cells) is None):
-        quick = QUICK_FROM_SCRATCH if decided.from_scratch else QUICK
+    has_cells = config.tokens or data.find_cells(config.cells)
+    if config.quick or (result.from_scratch and not has_cells):
+        quick = QUICK_FROM_SCRATCH if result.from_scratch else QUICK
         quick = {k: v for k, v in quick.items() if getattr(config, k) == getattr(Config(), k)}
         options = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in quick.items())
-        say(f"Quick settings: {options}.")
-        decided = replace(decided, **quick)
-    return decided
+        log.info(f"Quick settings: {options}.")
+        result = replace(result, **quick)
+    return result
 
 
-def _require_start(config: Config, cells) -> None:
-    """Stop here where training could not start."""
-    # Loads torch, which takes seconds: not for --help and --download.
-    from cellclassifier.models.geneformer.classifier import GeneformerClassifier
-
-    GeneformerClassifier(config).require_start(cells)
-
-
-def _files(config: Config, split: int) -> list[str]:
-    """What a finished split has written, relative to the output folder."""
-    model = ["models/geneformer/model.json"] if split == config.seed else []
-    return [f"predictions/geneformer-split{split}.parquet", *model]
-
-
-def _run_split(config, cells, part_of_cell, checkpoints, output, log, facts) -> dict:
-    """Fit, score and keep one split."""
-    from cellclassifier.models.geneformer.classifier import GeneformerClassifier, use_threads
-
-    use_threads(config.jobs)
-    split = int(part_of_cell.name)
-    resume = {"checkpoints": checkpoints, "resume": config.resume}
-    model = GeneformerClassifier(config, seed=split, report=log, **resume)
-    result = evaluate(model, cells, part_of_cell.to_numpy(), split)
-    output.predictions(f"{model.method}-split{split}", result.predictions)
-    if split == config.seed:
-        model.save(output.model_folder(model.method), data=cells.uns["source"], split=split)
-    facts[f"split{split}"] = model.facts_ | {
-        "device": str(model.device),
-        "processes": ranks.n_processes(),
-        "versions": versions_of(*model.packages, "accelerate", "datasets"),
-    }
-    log(model.history_.to_string(index=False))
-    history = model.history_.assign(split=split)
-    return {"combined": result.combined, "per_type": result.per_type, "history": history}
+def read(config: Config) -> tuple[ad.AnnData, geneformer.StoredTokens | None]:
+    """The cells, and their tokens where these are kept in a folder."""
+    if config.tokens and config.save_tokens:
+        raise InputError("--tokens and --save-tokens contradict each other: choose one")
+    if config.tokens:
+        tokens = geneformer.StoredTokens.read(config.tokens, config.cells)
+        return protocol.subset(tokens.cells(), config), tokens
+    cells = protocol.subset(data.read_cells(config), config)
+    if not config.save_tokens:
+        return cells, None
+    tokens = geneformer.StoredTokens.of(cells, protocol.digest_of_cells(cells))
+    if output.is_first():
+        tokens.save(config.save_tokens)
+    return cells, tokens
 
 
-def _write_tables(tables: list[dict], output: Output) -> pd.DataFrame:
-    combined = pd.concat([part["combined"] for part in tables], ignore_index=True)
-    output.csv("fine_tuning/fine_tuning_results", combined)
-    output.csv("fine_tuning/training_history", tables_of.history(tables))
-    types = pd.concat([part["per_type"] for part in tables], ignore_index=True)
-    output.csv("per_type_results", beside_other_methods(types, output.folder, own=("geneformer",)))
-    return summarize(combined)
+def write_tables(run: protocol.Run) -> None:
+    """The tables that are Geneformer's alone."""
+    scores = protocol.combined(run.table("scores", METHOD))
+    run.output.csv("fine_tuning/fine_tuning_results", scores)
+    history = run.table("history", METHOD)
+    history.insert(0, "split", history.pop("split"))
+    run.output.csv("fine_tuning/training_history", history)
 
 
-def _draw(cells, parts, tables: list[dict], output: Output) -> None:
-    history = tables_of.history(tables).query("stage == 'fine-tuning'")
-    output.figure("training_history", training_plots.training_history(history))
-    train = cells[(parts.iloc[:, 0] == "train").to_numpy()]
-    profiles = features.mean_profiles(train, train.obs["cell_type"].to_numpy().astype(str))
-    test = output.read_predictions("geneformer", parts.columns).query("part == 'test'")
-    order = features.similarity_order(profiles)
-    figure = plots.confusion(test["label"], test["predicted"], order, "geneformer")
-    output.figure("confusion_geneformer", figure)
-
-
-def _key(config: Config, cells) -> str:
-    """What a split's result depends on, beside its seed."""
-    ignored = ("n_splits", "resume", "quick", "download", "jobs", "output", "cells")
-    options = {k: v for k, v in vars(config).items() if k not in ignored}
-    return run_key(options, cells.uns["source"], ranks.n_processes())
+def draw(run: protocol.Run, cells: ad.AnnData, part_of_cell: pd.Series, remarks: list) -> None:
+    """The figures, and what was said on the way."""
+    history = run.table("history", METHOD).query("stage == 'fine-tuning'")
+    run.output.figure("training_history", plots.training_history(history))
+    types = sorted(cells.obs["cell_type"].unique())
+    if cells.X is not None:
+        types = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
+    test = run.predictions(METHOD)
+    figure = plots.confusion(test["label"], test["predicted"], types, METHOD)
+    run.output.figure(f"confusion_{METHOD}", figure)
+    run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")
 
 
 if __name__ == "__main__":
-    stopped = "Checkpoints are kept: the same command with --resume goes on from there."
-    command.run(main, Config, __doc__, when_stopped=stopped)
+    cli.run(main, Config, __doc__)

@@ -48,7 +48,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     order = rng.permutation(len(cells))
     cut = int(0.85 * len(cells))
-    train, test = cells.select(order[:cut]), cells.select(order[cut:])
+    train, test = cells[order[:cut]], cells[order[cut:]]
     for way in options.ways:
         network = make_network(n_tokens, int(cells.labels.max()) + 1, way, device)
         facts = {"way": way, "device": str(device), "cells": len(train)}

@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = expose(
         "folder": ["Output"],
         "processes": ["is_first", "n_processes"],
         "record": ["RunRecord"],
+        "remarks": ["kept_remarks"],
     },
 )

@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = expose(
             "score_against_time",
         ],
         "one_vs_rest": ["auroc_heatmap", "importance", "marker_dots", "markers"],
+        "training": ["training_history"],
     },
 )

@@ -5,10 +5,11 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "evaluation": ["evaluate", "pooled_reliability"],
+        "evaluation": ["evaluate", "evaluate_parts", "pooled_reliability"],
         "experiment": ["Run"],
+        "finished": ["digest_of_cells"],
         "options": ["SplitOptions", "SubsetOptions"],
-        "scores": ["in_short"],
+        "scores": ["combined", "in_short"],
         "splits": ["seeds_from", "split_all", "subset"],
     },
 )

@@ -33,18 +33,25 @@ class Evaluation:
     predictions: pd.DataFrame
 
 
-def evaluate(classifier, cells: ad.AnnData, part_of_cell: np.ndarray, split: int) -> Evaluation:
+def evaluate(
+    classifier, cells: ad.AnnData, part_of_cell: np.ndarray, split: int, inputs=None
+) -> Evaluation:
     """Fit on the training cells, choose on the validation cells, score the test cells once.
 
     Choosing includes the temperature that calibrates the probabilities; ece_raw is the
     calibration error without it.
 
-    cells: raw counts with obs["cell_type"]; part_of_cell: (n_cells,) of ``PARTS``.
+    cells: raw counts with obs["cell_type"]; part_of_cell: (n_cells,) of ``PARTS``; inputs: what
+    the classifier is given instead of the cells, a row for each, taken by index arrays.
     """
     part_of_cell = np.asarray(part_of_cell)
     targets = as_targets(cells.obs["cell_type"].to_numpy().astype(str))
-    inputs = {part: cells[part_of_cell == part].copy() for part in PARTS}
-    names = {part: inputs[part].obs_names for part in PARTS}
+    rows = {part: np.flatnonzero(part_of_cell == part) for part in PARTS}
+    names = {part: cells.obs_names[rows[part]] for part in PARTS}
+    if inputs is None:
+        inputs = {part: cells[rows[part]].copy() for part in PARTS}
+    else:
+        inputs = {part: inputs[rows[part]] for part in PARTS}
     return evaluate_parts(classifier, inputs, targets, part_of_cell, names, split)
 
 

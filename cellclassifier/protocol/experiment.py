@@ -160,7 +160,7 @@ class Run:
     def table(self, name: str, method: str) -> pd.DataFrame:
         """A table that ``keep`` was given of a method's splits, one below the other."""
         kept = [self.tables[method, split][name] for split in self.splits]
-        return pd.concat(kept)
+        return pd.concat(kept, ignore_index=True)
 
     def scores(self) -> pd.DataFrame:
         """Rows of all methods that were scored on these cells and splits, also by other scripts."""

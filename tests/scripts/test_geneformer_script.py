@@ -19,7 +19,7 @@ from conftest import ROOT, make_cells
 import finetune_geneformer as script
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.classifier import GeneformerClassifier
-from cellclassifier.protocol.evaluation import COMBINED_COLUMNS
+from cellclassifier.protocol.scores import COMBINED
 
 TINY = ("--from-scratch", "--layers", "1", "--width", "8", "--batch-size", "10", "--device", "cpu")
 
@@ -78,7 +78,9 @@ def test_every_output_is_there(first_run):
         "results/fine_tuning/fine_tuning_log.txt",
         "results/fine_tuning/fine_tuning_results.csv",
         "results/fine_tuning/training_history.csv",
-        "results/fine_tuning/splits.csv",
+        "results/splits.csv",
+        "results/scores/geneformer.csv",
+        "results/combined_results.csv",
         "results/per_type_results.csv",
         "results/run_finetune_geneformer.json",
         "predictions/geneformer-split42.parquet",
@@ -92,7 +94,7 @@ def test_every_output_is_there(first_run):
     assert expected <= found
     assert not any(".checkpoints" in name for name in found)
     results = csv_of(output, "fine_tuning/fine_tuning_results")
-    assert results.columns.tolist() == COMBINED_COLUMNS
+    assert results.columns.tolist() == COMBINED
     assert results["dataset"].tolist() == ["train", "val", "test"] * 2
     history = csv_of(output, "fine_tuning/training_history")
     assert history.groupby(["split", "stage"]).size().tolist() == [2, 1, 2, 1]
@@ -123,14 +125,16 @@ def test_parts_are_those_of_the_baselines(first_run, tmp_path):
     ours = pd.read_parquet(first_run.output / "predictions" / name.format("geneformer"))
     columns = ["cell", "part", "label"]
     assert theirs[columns].equals(ours[columns])
-    # Both write per_type_results.csv: the rows of the other method stay.
+    # Whichever script comes last, the rows of the other one's methods stay.
     script.main(config_of(first_run.cells, tmp_path, epochs=1))
     types = csv_of(tmp_path, "per_type_results")
     assert types["method"].unique().tolist() == ["majority", "gbdt", "geneformer"]
     changed = options | {"methods": ("majority",)}
     multiclass_baselines.main(multiclass_baselines.Config(cells=first_run.cells, **changed))
     types = csv_of(tmp_path, "per_type_results")
-    assert types["method"].unique().tolist() == ["geneformer", "majority"]
+    assert types["method"].unique().tolist() == ["majority", "gbdt", "geneformer"]
+    combined = csv_of(tmp_path, "combined_results")
+    assert set(combined["method"]) == set(types["method"])
 
 
 def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
@@ -144,12 +148,12 @@ def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".checkpoints/*/split43/pretraining/checkpoint-*")):
+    while not list(tmp_path.glob(".checkpoints/*/geneformer-split43/pretraining/step-*")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    script.main(config_of(data, tmp_path, pretrain_epochs=1, resume=True))
+    script.main(config_of(data, tmp_path, pretrain_epochs=1))
     pd.testing.assert_frame_equal(results_of(tmp_path), results_of(first_run.output))
 
 
@@ -191,13 +195,13 @@ def test_bad_input_is_one_sentence_and_exit_code_2(data, tmp_path):
 
 def test_a_start_that_fails_leaves_an_interrupted_run_alone(data, first_run, tmp_path):
     shutil.copytree(first_run.output, tmp_path, dirs_exist_ok=True)
-    checkpoint = tmp_path / ".checkpoints" / "key" / "split42"
+    checkpoint = tmp_path / ".checkpoints" / "key" / "geneformer-split42"
     checkpoint.mkdir(parents=True)
     finished = {path for path in tmp_path.rglob("*") if ".finished" in str(path)}
     assert finished
     options = {"from_scratch": False, "pretrained": tmp_path / "nowhere"}
     with pytest.raises(InputError, match="holds no config"):
-        script.main(config_of(data, tmp_path, **options, layers=6, width=256))
+        script.main(config_of(data, tmp_path, **options, layers=6, width=256, fresh=True))
     assert checkpoint.exists() and all(path.exists() for path in finished)
 
 
@@ -205,7 +209,7 @@ def test_lost_outputs_of_a_finished_split_are_made_again(data, first_run, tmp_pa
     shutil.copytree(first_run.output, tmp_path, dirs_exist_ok=True)
     (tmp_path / "predictions/geneformer-split43.parquet").unlink()
     shutil.rmtree(tmp_path / "models")
-    script.main(config_of(data, tmp_path, pretrain_epochs=1, resume=True))
+    script.main(config_of(data, tmp_path, pretrain_epochs=1))
     assert (tmp_path / "predictions/geneformer-split43.parquet").exists()
     assert (tmp_path / "models/geneformer/model.json").exists()
     pd.testing.assert_frame_equal(results_of(tmp_path), results_of(first_run.output))
@@ -221,13 +225,13 @@ def test_help_and_download_need_no_torch(tmp_path):
 
 def test_the_sample_gets_quick_settings_only_where_nothing_else_was_asked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    decided = script._decided(script.Config(epochs=7), print)
+    decided = script.decided(script.Config(epochs=7))
     assert decided.from_scratch
     quick = script.QUICK_FROM_SCRATCH
     assert (decided.n_splits, decided.max_tokens) == (quick["n_splits"], quick["max_tokens"])
     assert decided.epochs == 7
     asked = replace(script.Config(), cells=Path("x.npy"), from_scratch=True)
     (tmp_path / "x.npy").touch()
-    assert script._decided(asked, print).max_tokens == 2048
-    quickly = script._decided(replace(asked, quick=True, max_tokens=64), print)
+    assert script.decided(asked).max_tokens == 2048
+    quickly = script.decided(replace(asked, quick=True, max_tokens=64))
     assert (quickly.max_tokens, quickly.max_cells) == (64, quick["max_cells"])

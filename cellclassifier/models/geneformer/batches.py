@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cellclassifier.models.geneformer.mapped_tokens import MappedTokens
+
 LENGTH_NOISE = 0.04  # relative; so that a cell meets other cells in every epoch
 
 
@@ -19,17 +21,17 @@ LENGTH_NOISE = 0.04  # relative; so that a cell meets other cells in every epoch
 class TokenCells:
     """Tokens of many cells in one array.
 
-    tokens: (n_tokens,); starts, stops: (n_cells,) where each cell's begin and end; labels:
-    (n_cells,) codes of types, or None.
+    tokens: (n_tokens,), in memory or on disk; starts, stops: (n_cells,) where each cell's begin and
+    end; labels: (n_cells,) codes of types, or None.
     """
 
-    tokens: np.ndarray
+    tokens: np.ndarray | MappedTokens
     starts: np.ndarray
     stops: np.ndarray
     labels: np.ndarray | None = None
 
     @classmethod
-    def from_bounds(cls, tokens: np.ndarray, bounds: np.ndarray, labels=None) -> TokenCells:
+    def from_bounds(cls, tokens, bounds: np.ndarray, labels=None) -> TokenCells:
         """From bounds (n_cells + 1,): where each cell begins, and the last one ends."""
         return cls(tokens, bounds[:-1], bounds[1:], labels)
 
@@ -49,7 +51,7 @@ class TokenCells:
         """The same cells with no more than so many tokens each, the highest-ranked."""
         return replace(self, stops=np.minimum(self.stops, self.starts + max_tokens))
 
-    def select(self, index: np.ndarray) -> TokenCells:
+    def __getitem__(self, index: np.ndarray) -> TokenCells:
         """Some of the cells; their tokens are shared, not copied."""
         labels = None if self.labels is None else self.labels[index]
         return TokenCells(self.tokens, self.starts[index], self.stops[index], labels)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from cellclassifier.data import gene_symbols as genes
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
@@ -25,7 +24,7 @@ from cellclassifier.models.geneformer.vocabulary import (
     FIRST_GENE,
     Vocabulary,
     learn_vocabulary,
-    read_vocabulary,
+    published_vocabulary,
     require_known,
 )
 from cellclassifier.models.neural.device import choose_device, use_threads
@@ -51,8 +50,8 @@ class GeneformerClassifier(GeneClassifier):
     Takes AnnData of raw counts, ``GeneCounts`` of its own genes, or, with the vocabulary they were
     made with, ``TokenCells``. After ``fit``: ``vocabulary_``, ``model_`` (a CellBert), ``prior_``
     (share of each type, the answer for cells without any known gene), ``token_counts_`` (of each
-    gene in the training cells), ``history_`` (one row per epoch, HISTORY_COLUMNS), ``facts_``
-    (padding share, cells/s and the like).
+    gene in the training cells), ``history_`` (one row per stage and epoch, HISTORY_COLUMNS),
+    ``facts_`` (one row per stage: padding share, cells/s and the like).
 
     options: see GeneformerOptions; seed: of weights, batches and dropout; folder: where the
     dictionaries are; checkpoints: folder for checkpoints, from which an interrupted fit goes on,
@@ -97,7 +96,7 @@ class GeneformerClassifier(GeneClassifier):
             folder = Path(self.checkpoints or temporary)
             stages = Stages(self.options, self.seed, self.device, folder)
             self.model_ = stages.classifier(train, held_out, len(targets.names), n_tokens)
-        self.facts_ = stages.facts
+        self.facts_ = pd.DataFrame(stages.facts)
         self.history_ = pd.DataFrame(stages.history, columns=HISTORY_COLUMNS)
 
     def outputs(self, cells: ad.AnnData | GeneCounts | TokenCells) -> Outputs:
@@ -127,11 +126,6 @@ class GeneformerClassifier(GeneClassifier):
         """How often each gene was among the tokens of the training cells, (n_genes,)."""
         return self.token_counts_
 
-    def require_start(self, var_names) -> None:
-        """Raise InputError where files are missing or wrong, so that training could not start."""
-        if not self.options.from_scratch:
-            self._published_vocabulary(var_names)
-
     def _note_inputs(self, x: ad.AnnData | TokenCells) -> None:
         """Symbols of the vocabulary: those of the cells' file, else its dictionary's."""
         if isinstance(x, TokenCells):
@@ -141,19 +135,17 @@ class GeneformerClassifier(GeneClassifier):
         self.symbols_ = np.where(has_none, self.vocabulary_.symbols, self.symbols_)
 
     def _vocabulary(self, cells: ad.AnnData | TokenCells) -> Vocabulary:
+        pretrained = self.options.pretrained
+        if pretrained:
+            files.read_model_config(pretrained)  # a wrong folder is named first
         if isinstance(cells, TokenCells):
-            if not self.options.from_scratch:
-                files.check_fit(len(self.vocabulary), self.options.pretrained)
-            return self.vocabulary
-        names = cells.var_names.to_numpy(str)
-        if self.options.from_scratch:
-            return learn_vocabulary(cells.X, names)
-        return self._published_vocabulary(names)
-
-    def _published_vocabulary(self, names: np.ndarray) -> Vocabulary:
-        files.read_model_config(self.options.pretrained)  # a wrong folder is named first
-        vocabulary = read_vocabulary(self.folder, genes.kind_of_ids(names) == genes.SYMBOLS)
-        files.check_fit(len(vocabulary), self.options.pretrained)
+            vocabulary = self.vocabulary
+        elif pretrained:
+            vocabulary = published_vocabulary(cells.var_names, self.folder)
+        else:
+            vocabulary = learn_vocabulary(cells.X, cells.var_names.to_numpy(str))
+        if pretrained:
+            files.check_fit(len(vocabulary), pretrained)
         return vocabulary
 
     def _learnable(self, cells: ad.AnnData | TokenCells, targets: SingleLabel, part: str):
@@ -169,7 +161,7 @@ class GeneformerClassifier(GeneClassifier):
         if len(known) < len(cells):
             left_out = len(cells) - len(known)
             log.info(f"{left_out} {part} cells express no known gene: left out of training.")
-        return cells.cut(self._max_tokens()).labelled(targets.codes).select(known)
+        return cells.cut(self._max_tokens()).labelled(targets.codes)[known]
 
     def _tokens(self, cells: GeneCounts) -> TokenCells:
         medians = self.vocabulary_.medians

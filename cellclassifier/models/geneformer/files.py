@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,10 @@ REVISION = "04c2b2e84da7c0f385c3f9ad8f3ec24bab6650e5"
 GET = "python finetune_geneformer.py --download"  # the one command that every message names
 # Today's name of the model's folder first; the other is what it was called until 2025.
 MODEL_FOLDERS = ("Geneformer-V1-10M", "gf-6L-30M-i2048")
+WEIGHTS = "model.safetensors"
 SPECIAL_TOKENS = {"<pad>": 0, "<mask>": 1}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,7 @@ ASSETS = tuple(
 
 
 def download(
-    folder: Path = FOLDER,
-    assets: tuple[Asset, ...] = ASSETS,
-    endpoint: str | None = None,
-    report: Callable[[str], None] = print,
+    folder: Path = FOLDER, assets: tuple[Asset, ...] = ASSETS, endpoint: str | None = None
 ) -> None:
     """Fetch what is missing in ``folder`` from Hugging Face at the pinned revision, and check it.
 
@@ -68,7 +68,7 @@ def download(
     folder = Path(folder)
     missing = [asset for asset in assets if not _is_whole(folder / asset.local, asset.sha256)]
     if not missing:
-        report(f"{folder} has all {len(assets)} files already, SHA-256 as published.")
+        log.info(f"{folder} has all {len(assets)} files already, SHA-256 as published.")
         return
     staging = folder / ".download"
     for asset in missing:
@@ -83,7 +83,7 @@ def download(
         (folder / asset.local).parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, folder / asset.local)
     shutil.rmtree(staging)
-    report(f"Downloaded {len(missing)} files into {folder}, SHA-256 as published.")
+    log.info(f"Downloaded {len(missing)} files into {folder}, SHA-256 as published.")
 
 
 def _is_whole(path: Path, digest: str) -> bool:
@@ -174,7 +174,7 @@ def check_fit(n_vocabulary: int, model: Path) -> None:
 
 def _embedding_shape(model: Path) -> list[int]:
     """Shape of the token embedding, read from the header of model.safetensors alone."""
-    path = model / "model.safetensors"
+    path = model / WEIGHTS
     if not path.is_file():
         pickled = " (pytorch_model.bin is a pickle and is not read)"
         also = pickled if (model / "pytorch_model.bin").exists() else ""

@@ -12,8 +12,8 @@ from cellclassifier.models.geneformer.inference import as_tensors, device_batche
 from cellclassifier.models.geneformer.model import IGNORED
 from cellclassifier.models.geneformer.vocabulary import FIRST_GENE, MASK
 from cellclassifier.models.neural.inference import Inference
-from cellclassifier.models.neural.processes import n_processes
 from cellclassifier.models.neural.task import Inputs, Task
+from cellclassifier.output.processes import n_processes
 
 MASKED_SHARE = 0.15
 SCORES_PART = 16  # batches are this much smaller where every masked gene has n_tokens scores

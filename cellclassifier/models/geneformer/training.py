@@ -14,6 +14,7 @@ from cellclassifier.models.geneformer.batches import TokenCells
 from cellclassifier.models.geneformer.options import GeneformerOptions
 from cellclassifier.models.geneformer.tasks import CellTypes, MaskedGeneTask, TokenTask
 from cellclassifier.models.neural.loop import train
+from cellclassifier.output.processes import n_processes
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,8 @@ log = logging.getLogger(__name__)
 class Stages:
     """How a network becomes a classifier of cells.
 
-    folder: for checkpoints; history: a row per stage and epoch; facts: per stage what a person may
-    want to know of its speed.
+    folder: for checkpoints; history: a row per stage and epoch; facts: a row per stage, of its
+    speed.
     """
 
     options: GeneformerOptions
@@ -31,7 +32,7 @@ class Stages:
     device: torch.device
     folder: Path
     history: list[dict] = field(default_factory=list)
-    facts: dict[str, dict] = field(default_factory=dict)
+    facts: list[dict] = field(default_factory=list)
 
     def classifier(
         self, cells: TokenCells, validation: TokenCells | None, n_types: int, n_tokens: int
@@ -75,11 +76,9 @@ class Stages:
         options, folder = replace(self.options, epochs=epochs), self.folder / stage
         trained = train(network, task, options, self.seed, self.device, folder)
         self.history += [{"stage": stage} | row for row in trained.history]
-        self.facts[stage] = {
-            "padding_share": round(padding, 4),
-            "batches": n_batches,
-            "cells_per_second": round(trained.samples_per_second, 2),
-        }
+        fact = {"stage": stage, "padding_share": round(padding, 4), "batches": n_batches}
+        fact |= {"cells_per_second": round(trained.samples_per_second, 2)}
+        self.facts.append(fact | {"device": str(self.device), "processes": n_processes()})
 
 
 def class_weights(labels: np.ndarray, n_types: int) -> np.ndarray:

@@ -110,6 +110,11 @@ def read_vocabulary(folder: Path = files.FOLDER, symbols: bool = False) -> Vocab
     )
 
 
+def published_vocabulary(names, folder: Path = files.FOLDER) -> Vocabulary:
+    """The published vocabulary for cells whose genes have these names, with symbols if need be."""
+    return read_vocabulary(folder, genes.kind_of_ids(names) == genes.SYMBOLS)
+
+
 def learn_vocabulary(counts: sp.csr_matrix, names: np.ndarray) -> Vocabulary:
     """Vocabulary and medians from training cells alone, as Geneformer's were from its corpus.
 

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from cellclassifier.models.neural import processes
 from cellclassifier.models.neural.task import Inputs, Task
+from cellclassifier.output.processes import n_processes
 
 
 class EpochBatches(Dataset):
@@ -15,7 +16,7 @@ class EpochBatches(Dataset):
 
     def __init__(self, task: Task, epoch: int, batches: list[np.ndarray]):
         self.task, self.epoch, self.batches = task, epoch, batches
-        self.sharing = (processes.place(), processes.n_processes())
+        self.sharing = (processes.place(), n_processes())
 
     def __len__(self) -> int:
         return len(self.batches)

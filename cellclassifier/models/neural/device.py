@@ -8,6 +8,7 @@ import torch
 
 from cellclassifier.errors import InputError
 from cellclassifier.models.neural import processes
+from cellclassifier.output.processes import n_processes
 
 
 def choose_device(name: str) -> torch.device:
@@ -20,7 +21,7 @@ def choose_device(name: str) -> torch.device:
         name = next(device for device in ("cuda", "mps", "cpu") if has[device])
     if not has[name]:
         raise InputError(f"--device {name}: this machine (or this build of torch) has none")
-    if name == "cuda" and processes.n_processes() > 1:
+    if name == "cuda" and n_processes() > 1:
         return torch.device("cuda", processes.place_on_machine())
     return torch.device(name)
 

@@ -13,6 +13,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.models.neural import processes
 from cellclassifier.models.neural.device import autocast, free_memory, is_out_of_memory
 from cellclassifier.models.neural.task import Inputs
+from cellclassifier.output.processes import n_processes
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Inference:
         must not have done anything before it fails.
         """
         alone = not processes.have_joined()
-        todo = batches if alone else batches[processes.place() :: processes.n_processes()]
+        todo = batches if alone else batches[processes.place() :: n_processes()]
         todo = todo[::-1]  # taken from the end
         while todo:
             index = todo.pop()

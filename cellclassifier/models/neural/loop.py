@@ -27,6 +27,7 @@ from cellclassifier.models.neural.optimizer import adamw, learning_rate
 from cellclassifier.models.neural.options import TrainingOptions
 from cellclassifier.models.neural.progress import Progress
 from cellclassifier.models.neural.task import Inputs, Task
+from cellclassifier.output.processes import is_first, n_processes
 
 SAVE_SECONDS = 600  # a checkpoint this long after the last one, within an epoch too
 LARGEST_GRADIENT = 1.0  # the norm that gradients are clipped to
@@ -144,7 +145,7 @@ class Loop:
         self.optimizer.zero_grad()
         self.state.step += 1
         self.state.batch += 1
-        self.progress.add(len(next(iter(inputs.values()))) * processes.n_processes())
+        self.progress.add(len(next(iter(inputs.values()))) * n_processes())
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self._save()
 
@@ -156,7 +157,7 @@ class Loop:
             with autocast(self.device):
                 part = self.task.loss_sum(learner, dict(zip(inputs, piece, strict=True)))
             part = part / self.items_per_batch
-            (part * processes.n_processes()).backward()  # gradients are averaged over processes
+            (part * n_processes()).backward()  # gradients are averaged over processes
             loss += part.detach()
         return loss
 
@@ -165,7 +166,7 @@ class Loop:
         torch.manual_seed(int(numbers.generate_state(1, np.uint64)[0]))
 
     def _can_halve(self, n_samples: int) -> bool:
-        alone = processes.n_processes() == 1
+        alone = n_processes() == 1
         return alone and self.task.splits and self.state.pieces < n_samples
 
     def _memory_full(self, error: RuntimeError) -> InputError:
@@ -209,13 +210,13 @@ class Loop:
 
     def _save(self) -> None:
         self.state.loss = self.loss.item()
-        if processes.is_first():
+        if is_first():
             self.checkpoints.save(self.state, self.network, self.optimizer)
         self.saved = time.monotonic()
 
     def _take_best(self) -> None:
         """The weights of the best epoch, in every process."""
         if self.state.best_step is not None:
-            if processes.is_first():
+            if is_first():
                 self.checkpoints.load_network(self.state.best_step, self.network)
             processes.spread_weights(self.network)

@@ -6,8 +6,8 @@ import time
 
 from tqdm import tqdm
 
-from cellclassifier.models.neural import processes
 from cellclassifier.models.neural.task import Task
+from cellclassifier.output.processes import is_first
 
 SHOWN = ("train_loss", "val_loss", "val_macro_f1", "val_accuracy")
 
@@ -28,7 +28,7 @@ class Progress:
             total=self.total,
             initial=self.initial,
             unit=self.unit,
-            disable=not processes.is_first(),
+            disable=not is_first(),
         )
         return self
 

@@ -65,4 +65,4 @@ def test_padded_cells_hold_their_tokens_and_zeros():
     assert tokens.tolist() == [[2, 3, 4, 0], [5, 6, 7, 8], [10, 11, 0, 0]]
     assert (real == (tokens > 0)).all()
     assert cells.lengths.tolist() == [3, 0, 4, 2]
-    assert cells.select(np.array([2, 0])).lengths.tolist() == [4, 3]
+    assert cells[np.array([2, 0])].lengths.tolist() == [4, 3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import logging
 import pickle
 import threading
 from dataclasses import replace
@@ -189,26 +190,27 @@ def hub(monkeypatch):
     server.server_close()
 
 
-def test_download_fetches_checks_and_fetches_nothing_twice(hub, tmp_path):
+def test_download_fetches_checks_and_fetches_nothing_twice(hub, tmp_path, caplog):
     endpoint, assets = hub
-    lines = []
-    files.download(tmp_path, assets, endpoint, report=lines.append)
+    caplog.set_level(logging.INFO, logger="cellclassifier")
+    files.download(tmp_path, assets, endpoint)
     assert (tmp_path / "tokens.pkl").read_bytes() == _Hub.contents["d/tokens.pkl"]
     assert (tmp_path / "m/model.safetensors").read_bytes() == _Hub.contents["m/model.safetensors"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "tokens.pkl"]
     n_requests = len(_Hub.requests)
-    files.download(tmp_path, assets, endpoint, report=lines.append)
+    files.download(tmp_path, assets, endpoint)
     assert len(_Hub.requests) == n_requests
     (tmp_path / "tokens.pkl").write_bytes(b"cut short")
-    files.download(tmp_path, assets, endpoint, report=lines.append)
+    files.download(tmp_path, assets, endpoint)
     assert _Hub.requests[n_requests:] == ["d/tokens.pkl from 0"]
+    lines = [r.message for r in caplog.records if r.name.startswith("cellclassifier")]
     assert "Downloaded 2 files" in lines[0] and "all 2 files already" in lines[1]
 
 
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub, tmp_path):
     endpoint, assets = hub
     _Hub.break_next = True
-    files.download(tmp_path, assets[:1], endpoint, report=lambda line: None)
+    files.download(tmp_path, assets[:1], endpoint)
     assert (tmp_path / "tokens.pkl").read_bytes() == _Hub.contents["d/tokens.pkl"]
     assert _Hub.requests == ["d/tokens.pkl from 0", "d/tokens.pkl from 15000"]
 
@@ -217,7 +219,7 @@ def test_another_content_is_refused_and_not_kept(hub, tmp_path):
     endpoint, assets = hub
     _Hub.contents["m/model.safetensors"] = b"something else"
     with pytest.raises(InputError, match=r"SHA-256 .* expected"):
-        files.download(tmp_path, assets, endpoint, report=lambda line: None)
+        files.download(tmp_path, assets, endpoint)
     assert [path.name for path in tmp_path.iterdir()] == ["tokens.pkl"]  # finished: kept
 
 
@@ -225,6 +227,6 @@ def test_no_answer_is_an_input_error(hub, tmp_path):
     _, assets = hub
     missing = (files.Asset("d/none", "none", "0" * 64),)
     with pytest.raises(InputError, match=r"d/none .* could not be downloaded"):
-        files.download(tmp_path, missing, hub[0], report=lambda line: None)
+        files.download(tmp_path, missing, hub[0])
     with pytest.raises(InputError, match=r"could not be downloaded .*--download"):
-        files.download(tmp_path, assets, "http://127.0.0.1:9", report=lambda line: None)
+        files.download(tmp_path, assets, "http://127.0.0.1:9")
