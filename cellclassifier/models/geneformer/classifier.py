@@ -48,7 +48,8 @@ class GeneformerClassifier(GeneClassifier):
     """A 6-layer BERT over rank-value tokens, pretrained or from scratch.
 
     Takes AnnData of raw counts, ``GeneCounts`` of its own genes, or, with the vocabulary they were
-    made with, ``TokenCells``. After ``fit``: ``vocabulary_``, ``model_`` (a CellBert), ``prior_``
+    made with, ``TokenCells``. After ``fit``: ``options_`` and ``device_`` (with what was left open
+    decided), ``vocabulary_``, ``model_`` (a CellBert), ``prior_``
     (share of each type, the answer for cells without any known gene), ``token_counts_`` (of each
     gene in the training cells), ``history_`` (one row per stage and epoch, HISTORY_COLUMNS),
     ``facts_`` (one row per stage: padding share, cells/s and the like).
@@ -70,11 +71,8 @@ class GeneformerClassifier(GeneClassifier):
         checkpoints: Path | None = None,
         vocabulary: Vocabulary | None = None,
     ):
-        self.options = (options or GeneformerOptions()).resolved(folder)
-        self.seed, self.folder, self.checkpoints = seed, folder, checkpoints
-        self.vocabulary = vocabulary
-        self.device = choose_device(self.options.device)
-        model.quiet_transformers()
+        self.options, self.seed, self.folder = options, seed, folder
+        self.checkpoints, self.vocabulary = checkpoints, vocabulary
 
     def _fit(self, cells: ad.AnnData | TokenCells, targets: SingleLabel, validation) -> None:
         """Learn; validation cells choose the best epoch and stop early.
@@ -85,6 +83,7 @@ class GeneformerClassifier(GeneClassifier):
             raise ValueError(f"geneformer is for {SingleLabel.kind} per cell, not {targets.kind}")
         if len(targets.names) < 2:
             raise InputError(f"all cells are of type {targets.names[0]!r}: expected at least 2")
+        self._take_options()
         self.prior_ = np.bincount(targets.codes) / len(targets)
         self.vocabulary_ = self._vocabulary(cells)
         self.genes_, self.symbols_ = self.vocabulary_.genes, self.vocabulary_.symbols
@@ -94,7 +93,7 @@ class GeneformerClassifier(GeneClassifier):
         held_out = validation and self._learnable(*validation, "validation")
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(self.checkpoints or temporary)
-            stages = Stages(self.options, self.seed, self.device, folder)
+            stages = Stages(self.options_, self.seed, self.device_, folder)
             self.model_ = stages.classifier(train, held_out, len(targets.names), n_tokens)
         self.facts_ = pd.DataFrame(stages.facts)
         self.history_ = pd.DataFrame(stages.history, columns=HISTORY_COLUMNS)
@@ -104,7 +103,7 @@ class GeneformerClassifier(GeneClassifier):
         if not isinstance(cells, TokenCells):
             return super().outputs(cells)
         cells = cells.cut(self._max_tokens())
-        scores, features = scores_and_features(self.model_.to(self.device), cells)
+        scores, features = scores_and_features(self.model_.to(self.device_), cells)
         probabilities = softmax(scores, axis=1)
         probabilities[cells.lengths == 0] = self.prior_
         return Outputs(probabilities / probabilities.sum(axis=1, keepdims=True), features)
@@ -126,6 +125,12 @@ class GeneformerClassifier(GeneClassifier):
         """How often each gene was among the tokens of the training cells, (n_genes,)."""
         return self.token_counts_
 
+    def _take_options(self) -> None:
+        """Decide what was left open, and where to compute."""
+        self.options_ = (self.options or GeneformerOptions()).resolved(self.folder)
+        self.device_ = choose_device(self.options_.device)
+        model.quiet_transformers()
+
     def _note_inputs(self, x: ad.AnnData | TokenCells) -> None:
         """Symbols of the vocabulary: those of the cells' file, else its dictionary's."""
         if isinstance(x, TokenCells):
@@ -135,7 +140,7 @@ class GeneformerClassifier(GeneClassifier):
         self.symbols_ = np.where(has_none, self.vocabulary_.symbols, self.symbols_)
 
     def _vocabulary(self, cells: ad.AnnData | TokenCells) -> Vocabulary:
-        pretrained = self.options.pretrained
+        pretrained = self.options_.pretrained
         if pretrained:
             files.read_model_config(pretrained)  # a wrong folder is named first
         if isinstance(cells, TokenCells):
@@ -170,10 +175,10 @@ class GeneformerClassifier(GeneClassifier):
         )
 
     def _max_tokens(self) -> int:
-        if not self.options.from_scratch:
-            config = files.read_model_config(self.options.pretrained)
-            return min(self.options.max_tokens, config["max_position_embeddings"])
-        return self.options.max_tokens
+        if not self.options_.from_scratch:
+            config = files.read_model_config(self.options_.pretrained)
+            return min(self.options_.max_tokens, config["max_position_embeddings"])
+        return self.options_.max_tokens
 
     def _save_parts(self, folder: Path) -> dict:
         self.model_.save_pretrained(folder)
@@ -188,6 +193,7 @@ class GeneformerClassifier(GeneClassifier):
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder}/model.json is damaged ({error!r}): train again") from error
         loaded = cls(GeneformerOptions(from_scratch=True, max_tokens=max_tokens))
+        loaded._take_options()
         loaded.vocabulary_ = Vocabulary.load(folder / "vocabulary.json")
         loaded.prior_ = prior
         loaded.token_counts_ = np.array(description["importance"], dtype=float)

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cellclassifier.data import gene_symbols as genes
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.data.gene_names import SYMBOLS, kind_of_ids, strip_version
 from cellclassifier.data.match_genes import GeneMatch, match_genes
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer import files
@@ -112,7 +112,7 @@ def read_vocabulary(folder: Path = files.FOLDER, symbols: bool = False) -> Vocab
 
 def published_vocabulary(names, folder: Path = files.FOLDER) -> Vocabulary:
     """The published vocabulary for cells whose genes have these names, with symbols if need be."""
-    return read_vocabulary(folder, genes.kind_of_ids(names) == genes.SYMBOLS)
+    return read_vocabulary(folder, kind_of_ids(names) == SYMBOLS)
 
 
 def learn_vocabulary(counts: sp.csr_matrix, names: np.ndarray) -> Vocabulary:
@@ -125,7 +125,7 @@ def learn_vocabulary(counts: sp.csr_matrix, names: np.ndarray) -> Vocabulary:
     counts: training cells x genes; names: (n_genes,) gene names.
     """
     names = np.asarray(names).astype(str)
-    known = np.unique(genes.strip_version(names))
+    known = np.unique(strip_version(names))
     cells = match_genes(known, known, pd.DataFrame(index=names)).align(sp.csr_matrix(counts))
     values = cells.counts.astype(np.float64)
     values.data *= TARGET_SUM / np.repeat(cells.totals, np.diff(values.indptr))
@@ -152,7 +152,7 @@ def require_known(vocabulary: Vocabulary, match: GeneMatch, cells: GeneCounts, n
         raise InputError(
             f"only {found} are in the vocabulary of {len(vocabulary.genes):,} genes (expected at "
             f"least {MIN_SHARE:.0%} of the counts). The cells name their genes by "
-            f"{genes.kind_of_ids(names)} (first: {names[0]}), the vocabulary by "
-            f"{genes.kind_of_ids(vocabulary.genes[:1000])}"
+            f"{kind_of_ids(names)} (first: {names[0]}), the vocabulary by "
+            f"{kind_of_ids(vocabulary.genes[:1000])}"
         )
     log.info(f"Tokens for {found}.")

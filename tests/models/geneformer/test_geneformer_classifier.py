@@ -344,7 +344,7 @@ def test_a_pretrained_start_has_the_published_weights_and_tokens(published, cell
     train, labels, (held_out, held_out_labels) = parts_of(cells)
     fitted = classifier(options, folder=folder)
     fitted.fit(ensembl(train), labels, (ensembl(held_out), held_out_labels))
-    assert fitted.options.freeze_layers == 3
+    assert fitted.options_.freeze_layers == 3
     ours, theirs = fitted.model_.bert.encoder.layer, network.bert.encoder.layer
     for i in range(3):
         for a, b in zip(ours[i].parameters(), theirs[i].parameters(), strict=True):
@@ -366,7 +366,7 @@ def test_what_does_not_fit_is_refused_before_training(published, cells):
     options = PRETRAINED
     for name, value in (("layers", 3), ("width", 8), ("dropout", 0.5)):
         with pytest.raises(InputError, match=f"--{name} is for --from-scratch"):
-            classifier(replace(options, **{name: value}), folder=folder)
+            classifier(replace(options, **{name: value}), folder=folder).fit(*parts_of(cells))
     with pytest.raises(InputError, match=r"0 of 60 genes.*gene symbols.*gene_0.*Ensembl ids"):
         classifier(options, folder=folder).fit(*parts_of(cells))
     write_dictionaries(folder, genes=GENES[:50])
@@ -443,8 +443,8 @@ def test_options_are_checked(changed, sentence):
         replace(TINY, **changed).resolved()
 
 
-def test_a_device_that_is_not_there_is_an_input_error():
+def test_a_device_that_is_not_there_is_an_input_error(cells):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(InputError, match=r"--device cuda: this machine .* none"):
-        classifier(replace(TINY, device="cuda"))
+        classifier(replace(TINY, device="cuda")).fit(*parts_of(cells))
