@@ -44,3 +44,19 @@ def write_model_header(folder: Path, n_tokens: int, width: int = 8, config_token
     content = struct.pack("<Q", len(header)) + header + bytes(4 * n_tokens * width)
     (folder / "model.safetensors").write_bytes(content)
     return folder
+
+
+def write_network(folder: Path):
+    """Weights for those genes, named as the published ones, 4 layers and 40 tokens; the network."""
+    import torch
+    from transformers import BertConfig, BertForMaskedLM
+
+    from cellclassifier.models.geneformer.model import V1
+
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 4}
+    torch.manual_seed(5)
+    network = BertForMaskedLM(
+        BertConfig(vocab_size=62, **V1 | sizes | {"max_position_embeddings": 40})
+    )
+    network.save_pretrained(folder / "Geneformer-V1-10M")
+    return network

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, make_cells
+from geneformer_help import GENES, write_dictionaries, write_network
 
 import finetune_geneformer as script
 from cellclassifier.errors import InputError
@@ -27,18 +28,22 @@ TINY = ("--from-scratch", "--layers", "1", "--width", "8", "--batch-size", "10",
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     """A cells.npy of 90 cells of three types, one with a slash in its name."""
-    cells = make_cells(90)
+    path = tmp_path_factory.mktemp("data") / "cells.npy"
+    return save_cells(path, make_cells(90).var_names)
+
+
+def save_cells(path: Path, genes, seed: int = 0) -> Path:
+    cells = make_cells(90, seed=seed)
     content = {
         "UMI": cells.X.tocsc().astype(np.int32),
         "classes": cells.obs["cell_type"].to_numpy().astype(str),
-        "gene_ids": cells.var_names.to_numpy().astype(str),
+        "gene_ids": np.asarray(genes).astype(str),
     }
-    path = tmp_path_factory.mktemp("data") / "cells.npy"
     np.save(path, content, allow_pickle=True)
     return path
 
 
-def config_of(data: Path, output: Path, **changed) -> script.Config:
+def config_of(data: Path | None, output: Path, **changed) -> script.Config:
     options = {"layers": 1, "width": 8, "epochs": 2, "batch_size": 10, "n_splits": 2} | changed
     options = {"from_scratch": True, "device": "cpu", "learning_rate": 5e-3} | options
     return script.Config(cells=data, output=output, **options)
@@ -235,3 +240,51 @@ def test_the_sample_gets_quick_settings_only_where_nothing_else_was_asked(monkey
     assert script.decided(asked).max_tokens == 2048
     quickly = script.decided(replace(asked, quick=True, max_tokens=64))
     assert (quickly.max_tokens, quickly.max_cells) == (64, quick["max_cells"])
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch) -> Path:
+    """A cells.npy whose genes are those of dictionaries and weights in ./geneformer_files."""
+    write_dictionaries(tmp_path / "geneformer_files")
+    write_network(tmp_path / "geneformer_files")
+    monkeypatch.chdir(tmp_path)
+    return save_cells(tmp_path / "cells.npy", GENES)
+
+
+def predictions_of(output: Path, split: int = 42) -> pd.DataFrame:
+    return pd.read_parquet(output / f"predictions/geneformer-split{split}.parquet")
+
+
+@pytest.mark.parametrize("from_scratch", [False, True])
+def test_kept_tokens_give_the_same_results_as_counts(published, tmp_path, from_scratch):
+    tokens = tmp_path / "kept"
+    options = {"layers": 6, "width": 256, "freeze_layers": 2} if not from_scratch else {}
+    options |= {"from_scratch": from_scratch, "n_splits": 1, "max_tokens": 30, "epochs": 1}
+    first = config_of(published, tmp_path / "first", save_tokens=tokens, **options)
+    script.main(first)
+    script.main(config_of(None, tmp_path / "second", tokens=tokens, **options))
+    expected = predictions_of(first.output)
+    pd.testing.assert_frame_equal(predictions_of(tmp_path / "second"), expected)
+    tables = [csv_of(tmp_path / name, "scores/geneformer") for name in ("first", "second")]
+    unlike = ["fit_seconds"]
+    pd.testing.assert_frame_equal(*(table.drop(columns=unlike) for table in tables))
+    # The same cells: either run goes on from the other's finished parts.
+    modified = (first.output / ".finished").stat().st_mtime_ns
+    script.main(config_of(None, first.output, tokens=tokens, **options))
+    assert (first.output / ".finished").stat().st_mtime_ns == modified
+    if not from_scratch:  # which would learn a vocabulary of its own
+        script.main(config_of(published, tmp_path / "third", **options))
+        pd.testing.assert_frame_equal(predictions_of(tmp_path / "third"), expected)
+
+
+def test_tokens_of_something_else_are_refused(published, tmp_path):
+    options = {"n_splits": 1, "epochs": 1}
+    script.main(config_of(published, tmp_path / "out", save_tokens=tmp_path / "kept", **options))
+    other = save_cells(tmp_path / "other.npy", GENES, seed=1)
+    with pytest.raises(InputError, match=r"another file \(cells.npy\) than .*other.npy"):
+        script.main(config_of(other, tmp_path / "out", tokens=tmp_path / "kept", **options))
+    both = {"tokens": tmp_path / "kept", "save_tokens": tmp_path / "kept"}
+    with pytest.raises(InputError, match="contradict each other"):
+        script.main(config_of(None, tmp_path / "out", **both, **options))
+    with pytest.raises(InputError, match="holds the tokens of other cells"):
+        script.main(config_of(other, tmp_path / "out", save_tokens=tmp_path / "kept", **options))

@@ -142,7 +142,9 @@ class StoredTokens:
         tokens = MappedTokens.of(table.column("input_ids"))
         bounds = np.concatenate([[0], np.cumsum(table.column("length").to_numpy(), dtype="i8")])
         vocabulary = Vocabulary.load(folder / VOCABULARY)
-        if bounds[-1] != len(tokens) or not isinstance(made_from["digest"], str):
+        if not isinstance(made_from["digest"], str) or "sha256" not in made_from["source"]:
+            raise ValueError(f"{MADE_FROM} does not say which cells these are")
+        if bounds[-1] != len(tokens):
             raise ValueError(f"{bounds[-1]:,} tokens expected, {len(tokens):,} found")
         if len(tokens) and tokens.largest() >= len(vocabulary):
             raise ValueError("tokens that its vocabulary lacks")

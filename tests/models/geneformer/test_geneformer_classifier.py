@@ -13,8 +13,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 from conftest import make_cells
-from geneformer_help import GENES, write_dictionaries
-from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
+from geneformer_help import GENES, write_dictionaries, write_network
+from transformers import BertForMaskedLM, BertForSequenceClassification
 
 from cellclassifier.errors import InputError
 from cellclassifier.model_folder import seal
@@ -322,14 +322,7 @@ def test_class_weights_weigh_the_loss():
 def published(tmp_path):
     """Dictionaries of 60 genes and weights for them, named as the published ones."""
     write_dictionaries(tmp_path)
-    config = BertConfig(
-        vocab_size=62, hidden_size=16, intermediate_size=32, num_hidden_layers=4,
-        **(model.V1 | {"max_position_embeddings": 40}),
-    )  # fmt: skip
-    torch.manual_seed(5)
-    network = BertForMaskedLM(config)
-    network.save_pretrained(tmp_path / "Geneformer-V1-10M")
-    return tmp_path, network
+    return tmp_path, write_network(tmp_path)
 
 
 def ensembl(cells: ad.AnnData, names=GENES) -> ad.AnnData:
