@@ -1,16 +1,24 @@
-"""Scripts at the shell: exit codes, one line for bad input, Ctrl-C."""
+"""Scripts at the shell: remarks, threads, exit codes, one line for bad input, Ctrl-C."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
+import matplotlib
 import pytest
 from conftest import ROOT, files_of
+from threadpoolctl import threadpool_info
+
+import multiclass_baselines as script
+from cellclassifier import cli
+from cellclassifier.options import CommonOptions
 
 
 def start(*arguments, folder, **options) -> subprocess.Popen:
@@ -36,11 +44,9 @@ def run(*arguments, folder) -> subprocess.CompletedProcess:
 def test_help(tmp_path):
     done = run("--help", folder=tmp_path)
     assert done.returncode == 0 and files_of(tmp_path) == set()
-    for option in (
-        *("--cells", "--methods", "--n-splits", "--seed", "--jobs", "--n-genes", "--max-cells"),
-        *("--output", "--group-key", "--quick", "--fresh", "--label-key", "--layer"),
-    ):
-        assert option in done.stdout
+    options = "cells methods n-splits seed jobs n-genes max-cells output group-key quick fresh"
+    for option in f"{options} label-key layer".split():
+        assert f"--{option}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -53,12 +59,15 @@ def test_help(tmp_path):
     ],
     ids=" ".join,
 )
-def test_bad_input_is_told_in_one_line(cells_npy, tmp_path, arguments):
+def test_bad_input_is_told_in_one_line(cells_npy, tmp_path, monkeypatch, capsys, arguments):
     (tmp_path / "bad.npy").write_bytes(cells_npy.read_bytes()[:500])
     arguments = [str(cells_npy) if word == "GOOD" else word for word in arguments]
-    done = run(*arguments, folder=tmp_path)
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["multiclass_baselines.py", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.run(script.main, script.Config, script.__doc__)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert end.value.code == 2
     assert len(lines) == 1 and lines[0].startswith("error: ")
     assert files_of(tmp_path) == {"bad.npy"}
 
@@ -86,3 +95,108 @@ def test_ctrl_c_keeps_finished_parts(cells_npy, tmp_path):
     parts = list(tmp_path.rglob(".finished/**/*.json"))
     assert len(parts) >= 4 and all(json.loads(path.read_text()) for path in parts)
     assert not (tmp_path / "results/combined_results.csv").exists()
+
+
+@dataclass(frozen=True)
+class Config(CommonOptions):
+    """Options of a script."""
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """Run a ``main`` as a script with these arguments; returns its exit code, 0 without one."""
+
+    def run_main(main, *arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["script.py", *arguments])
+        try:
+            cli.run(main, Config, "A script.")
+        except SystemExit as end:
+            return end.code
+        return 0
+
+    return run_main
+
+
+def remark(config: Config) -> None:
+    logging.getLogger("cellclassifier.data.read").info("12 columns are %s.", "left out")
+    logging.getLogger("cellclassifier").warning("Look here.")
+    logging.getLogger("cellclassifier").debug("not this")
+    logging.getLogger("another.library").info("nor this")
+
+
+def test_remarks_are_plain_lines_on_stdout(shell, capsys):
+    assert shell(remark) == 0
+    assert capsys.readouterr().out == "12 columns are left out.\nLook here.\n"
+    assert shell(remark) == 0  # each line once, however often a script is run in one process
+    assert capsys.readouterr().out == "12 columns are left out.\nLook here.\n"
+    log = logging.getLogger("cellclassifier")
+    assert log.handlers == [] and log.level == logging.NOTSET
+
+
+def test_of_several_processes_the_first_one_speaks(shell, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert shell(remark) == 0
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("RANK", "0")
+    assert shell(remark) == 0
+    assert "Look here." in capsys.readouterr().out
+
+
+def test_jobs_limit_the_threads_of_every_library():
+    """Also of those that a script with rooms that open on demand has not imported yet."""
+    code = f"""
+import json, sys
+sys.path.insert(0, {str(ROOT)!r})
+import multiclass_baselines as script
+from cellclassifier import cli
+from cellclassifier.options import CommonOptions
+
+def main(config):
+    from threadpoolctl import threadpool_info
+    import pandas, sklearn.ensemble, anndata
+    print(json.dumps([(one["internal_api"], one["num_threads"]) for one in threadpool_info()]))
+
+sys.argv = ["script.py", "--jobs", "3"]
+cli.run(main, CommonOptions, "A script.")
+"""
+    environment = {name: value for name, value in os.environ.items() if "THREADS" not in name}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    found = dict(json.loads(done.stdout))
+    assert found.keys() == {"openblas", "openmp"} and set(found.values()) == {3}
+
+
+def test_threads_are_as_before_once_a_script_ends(shell):
+    before = threadpool_info()
+    assert shell(lambda config: None, "--jobs", "1") == 0
+    assert threadpool_info() == before
+    assert matplotlib.get_backend().lower() == "agg"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("bug"), None, None),
+        (MemoryError(), 2, "error: the memory of this machine is full: take fewer cells"),
+        (KeyboardInterrupt(), 130, "Stopped. Finished parts are kept: the same command"),
+        (
+            ModuleNotFoundError("No module named 'torch'", name="torch"),
+            2,
+            "error: torch is not installed, and this model needs it: pip install "
+            "'cellclassifier[geneformer]'",
+        ),
+        (ModuleNotFoundError("No module named 'pandas'", name="pandas"), None, None),
+    ],
+    ids=["bug", "memory", "Ctrl-C", "torch", "pandas"],
+)
+def test_an_error_is_told_in_one_line_unless_it_is_ours(shell, capsys, error, code, line):
+    def main(config):
+        raise error
+
+    if code is None:
+        with pytest.raises(type(error)):
+            shell(main)
+        return
+    assert shell(main) == code
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(line)

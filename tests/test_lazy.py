@@ -30,11 +30,13 @@ LIGHT = [
     "cellclassifier.data.options",
     "cellclassifier.models.baselines.options",
     "cellclassifier.models.geneformer.options",
+    "cellclassifier.models.neural.options",
     "cellclassifier.models.one_vs_rest.options",
     "cellclassifier.options",
     "cellclassifier.protocol.options",
 ]
-LAZY_SCRIPTS = ["annotate.py"]
+NOT_YET = {"finetune_geneformer.py"}
+SCRIPTS = sorted({path.name for path in ROOT.glob("*.py")} - NOT_YET)
 
 
 def imported_by(code: str, folder) -> set[str]:
@@ -52,14 +54,11 @@ def imported_by(code: str, folder) -> set[str]:
     return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
-@pytest.mark.parametrize(
-    "room", [room for room in ROOMS if room != "cellclassifier.data.safe_pickle"]
-)
+@pytest.mark.parametrize("room", ROOMS)
 def test_every_name_that_a_room_shows_is_there(room):
     package = importlib.import_module(room)
     for name in getattr(package, "__all__", ()):
-        made = getattr(package, name)
-        assert getattr(made, "__name__", name) == name
+        assert getattr(package, name) is not None
         assert name in {*dir(package), "__version__"}
 
 
@@ -105,7 +104,7 @@ def test_options_and_commands_import_nothing_heavy(module, tmp_path):
     assert not HEAVY & imported_by(f"import {module}", tmp_path)
 
 
-@pytest.mark.parametrize("script", LAZY_SCRIPTS)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_help_imports_nothing_heavy(script, tmp_path):
     code = f"""
 import runpy

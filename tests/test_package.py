@@ -102,9 +102,17 @@ print(sorted(cc.__all__), callable(cc.annotate), callable(cc.load_model), callab
     assert second == "['__version__', 'annotate', 'load_model', 'read_cells'] True True True"
 
 
+def someone_else_s_repository(folder: Path) -> None:
+    """As where a project keeps its environment: its commit is not the package's."""
+    succeed("git", "init", "--quiet", folder)
+    who = ("-c", "user.name=N", "-c", "user.email=n@example.org")
+    succeed("git", "-C", folder, *who, "commit", "--quiet", "--allow-empty", "-m", "Theirs")
+
+
 def test_the_command_annotates_from_any_folder(bin_folder, tmp_path_factory, tmp_path):
     new_cells(30).write_h5ad(tmp_path / "new.h5ad")
     model = saved_in(tmp_path_factory, "logistic_regression")
+    someone_else_s_repository(bin_folder.parent)
     command = (bin_folder / "cellclassifier", "annotate", "--model", model, "--cells", "new.h5ad")
     said = succeed(*command, "--jobs", 1, cwd=tmp_path).splitlines()
     assert said[0].startswith("Genes: ") and "== new.h5ad" in said

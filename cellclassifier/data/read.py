@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from pathlib import Path
 
 import anndata as ad
 import pandas as pd
@@ -25,8 +27,11 @@ from cellclassifier.data.validate import (
 log = logging.getLogger(__name__)
 
 
-def read_cells(options: CellsOptions) -> ad.AnnData:
+def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.AnnData:
     """Read, validate and name: AnnData of raw counts, cells x genes.
+
+    options: which file, and how to read it; or the file alone. more: fields of ``CellsOptions``,
+    as in ``read_cells("my.h5ad", label_key="louvain")``.
 
     ``X`` is CSR float32 without stored zeros, ``obs["cell_type"]`` categorical, ``var_names`` the
     gene ids of the file, ``var["gene_symbol"]`` their symbols where known, ``obs["group"]`` the
@@ -34,6 +39,9 @@ def read_cells(options: CellsOptions) -> ad.AnnData:
 
     Raises InputError, in one sentence, for anything that is not raw counts with labels.
     """
+    if not isinstance(options, CellsOptions):
+        options = CellsOptions(options and Path(options))
+    options = replace(options, **more)
     source = open_file(options.cells, options.layer)
     cells = _validated(source, source.obs(options.label_key, options.group_key))
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str))

@@ -83,6 +83,9 @@ def plain(value: object) -> object:
 
 
 def _git_commit() -> str | None:
+    """Of the clone that this runs from; an installed package lies in nobody's repository."""
+    if not (SOURCE.parent / ".git").exists():
+        return None
     command = ["git", "-C", str(SOURCE), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -270,3 +270,18 @@ def test_other_objects_are_refused(tmp_path, content):
     np.save(path, boxed, allow_pickle=True)
     with pytest.raises(InputError):
         read(path)
+
+
+def test_a_path_and_keywords_stand_for_options(cells_npy, tmp_path):
+    """As in a notebook."""
+    expected = read_cells(CellsOptions(cells=cells_npy))
+    for path in (cells_npy, str(cells_npy)):
+        pd.testing.assert_frame_equal(read_cells(path).obs, expected.obs)
+    cells = ad.AnnData(expected.X, expected.obs.rename(columns={"cell_type": "louvain"}))
+    cells.write_h5ad(tmp_path / "my.h5ad")
+    found = read_cells(tmp_path / "my.h5ad", label_key="louvain")
+    assert list(found.obs["cell_type"]) == list(expected.obs["cell_type"])
+    options = CellsOptions(cells=tmp_path / "my.h5ad")
+    assert read_cells(options, label_key="louvain").n_obs == 90
+    with pytest.raises(TypeError, match="colour"):
+        read_cells(cells_npy, colour="blue")

@@ -83,7 +83,7 @@ class GeneformerOptions(TrainingOptions):
         decided = {k: v for k, v in defaults.items() if getattr(self, k) is None}
         result = replace(self, pretrained=start, from_scratch=start is None, **decided)
         result._check()
-        return result
+        return self if result == self else result  # a clone keeps the options it is given
 
     def _check(self) -> None:
         self.check()
