@@ -83,7 +83,7 @@ class Run:
         wanted = [(method, split) for split in self.splits for method in versions]
         if self.config.fresh:
             self._remove_checkpoints(wanted)
-        found = {part: self.finished.load(self.keys[part[0]], _name(*part)) for part in wanted}
+        found = {part: self._finished(*part) for part in wanted}
         for part in (progress := tqdm(wanted, unit="fit", disable=not is_first())):
             progress.set_description(f"{part[0]}, split {part[1]}")
             if found[part] is not None:
@@ -91,6 +91,17 @@ class Run:
                 continue
             with self.step(part[0]):
                 yield part
+
+    def _finished(self, method: str, split: int) -> dict[str, pd.DataFrame] | None:
+        """The tables of a part, if it has all that this run needs of it.
+
+        A model is kept of the first split alone, which was another split under another seed.
+        """
+        key, name = self.keys[method], _name(method, split)
+        needed = (PREDICTIONS, MODEL) if split == self.splits[0] else (PREDICTIONS,)
+        if not all((self.finished.path(key, name) / file).exists() for file in needed):
+            return None
+        return self.finished.load(key, name)
 
     def checkpoints(self, method: str, split: int) -> Path:
         """The folder for the checkpoints of a part, until it is finished."""

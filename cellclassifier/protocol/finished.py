@@ -45,7 +45,7 @@ class FinishedParts:
         try:
             tables = json.loads((self.path(key, name) / TABLES).read_text())
             return {name: pd.DataFrame(**table) for name, table in tables.items()}
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
 
     def save(self, key: str, name: str, tables: dict[str, pd.DataFrame], write=None) -> Path:
@@ -88,9 +88,12 @@ def digest_of_cells(cells: ad.AnnData) -> str:
     counts = cells.X
     for array, dtype in ((counts.data, "f4"), (counts.indices, "i4"), (counts.indptr, "i8")):
         digest.update(np.ascontiguousarray(array, dtype=dtype))
-    columns = [column for column in ("cell_type", "group") if column in cells.obs]
-    for texts in (cells.obs_names, cells.var_names, *(cells.obs[name] for name in columns)):
-        digest.update("\0".join(map(str, texts)).encode())
+    texts = {"cells": cells.obs_names, "genes": cells.var_names}
+    texts |= {name: cells.obs[name] for name in ("cell_type", "group") if name in cells.obs}
+    # As JSON, in which no two lists of texts look alike, whatever signs are in them.
+    digest.update(
+        json.dumps({name: [*map(str, values)] for name, values in texts.items()}).encode()
+    )
     return digest.hexdigest()[:16]
 
 

@@ -10,7 +10,8 @@ from conftest import ROOT
 from sklearn.metrics import average_precision_score
 
 import binary_rf
-from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest import forests as binary
 from cellclassifier.models.one_vs_rest import tables as binary_tables
@@ -31,7 +32,10 @@ def first_run(cells_npy, tmp_path_factory):
 
 
 def csv_bytes(folder) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (folder / "results").glob("*.csv")}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in (folder / "results").rglob("*.csv")
+    }
 
 
 def test_outputs(first_run):
@@ -43,7 +47,11 @@ def test_outputs(first_run):
         *("run_binary_rf.json", "binary_rf_auroc.png", "binary_rf_markers.png"),
         *plots,
         *predictions,
+        *(f"binary_rf_{s}.csv" for s in binary.SCHEMES),  # under results/scores and per_type
     }
+    for folder in ("results/scores", "results/per_type"):
+        found = {path.name for path in (first_run / folder).iterdir()}
+        assert found == {f"binary_rf_{s}.csv" for s in binary.SCHEMES}
 
 
 def test_columns_are_the_fixed_ones(first_run):
@@ -132,9 +140,9 @@ def top_genes(shared, tmp_path_factory):
         options = CellsOptions(cells=shared / "data/cells.npy")
         cells = read_cells(options)
     labels = cells.obs["cell_type"].to_numpy().astype(str)
-    parts = binary.parts_of(cells, [42])
+    parts = binary.parts_of_repeats(cells, [42])
     wanted = {name for names, _ in EXPECTED for name in names}
-    fits = [fit for fit in binary.plan(labels, [42]) if fit.cell_type in wanted]
+    fits = [fit for fit in binary.plan_fits(labels, [42]) if fit.cell_type in wanted]
     finished = dict(binary.fit_all(fits, cells, parts, binary.ForestOptions(), jobs=2))
     table = binary_tables.importance_table(cells, finished)
     groups = table.groupby(["cell_type", "scheme"])

@@ -10,6 +10,7 @@ from conftest import files_of, make_cells
 from test_scripts import bytes_without_times, small
 
 import multiclass_baselines as script
+from cellclassifier import protocol
 from cellclassifier.errors import InputError
 
 
@@ -20,7 +21,7 @@ def fits(monkeypatch):
     class Fits(list):
         stop_at = None
 
-    computed, original = Fits(), script.evaluate
+    computed, original = Fits(), protocol.evaluate
 
     def counting(classifier, cells, parts, split):
         if len(computed) == computed.stop_at:
@@ -28,7 +29,7 @@ def fits(monkeypatch):
         computed.append((classifier.method, split))
         return original(classifier, cells, parts, split)
 
-    monkeypatch.setattr(script, "evaluate", counting)
+    monkeypatch.setattr(protocol, "evaluate", counting)
     return computed
 
 
@@ -65,7 +66,7 @@ def test_an_interrupted_run_goes_on(cells_npy, tmp_path, fits):
 def test_only_what_the_options_determine_is_computed_again(
     cells_npy, tmp_path, fits, monkeypatch, changed, expected
 ):
-    monkeypatch.setattr(script, "_draw", lambda *args: None)
+    monkeypatch.setattr(script, "draw", lambda *args: None)
     config = small(cells_npy, tmp_path)
     script.main(config)
     fits.clear()
