@@ -56,6 +56,24 @@ def _elsewhere(group: h5py.Group, part: str, what: str) -> InputError:
     )
 
 
+def attribute(stored: h5py.Group | h5py.Dataset, name: str, default=None):
+    """An attribute of texts or numbers; ``default``, unless that is None, where there is none.
+
+    Raises ValueError for anything else: HDF5's own reading of other kinds can crash.
+    """
+    if name not in stored.attrs:
+        if default is None:
+            raise ValueError(f"{stored.name!r} has no {name!r}")
+        return default
+    kind = stored.attrs.get_id(name)
+    is_text = h5py.check_string_dtype(kind.dtype) is not None
+    if kind.shape is None or not (is_text or kind.dtype.kind in "biuf"):
+        raise ValueError(f"{name!r} of {stored.name!r} is neither text nor number")
+    if np.prod(kind.shape, dtype=float) * kind.dtype.itemsize > SMALL:
+        raise ValueError(f"{name!r} of {stored.name!r} is too large")
+    return stored.attrs[name]
+
+
 def check_size(stored: h5py.Dataset) -> None:
     """Raise InputError where a dataset claims more than its bytes in the file can hold."""
     if stored.shape is None:
