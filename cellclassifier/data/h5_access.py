@@ -17,15 +17,22 @@ MOST_COMPRESSION = 1100  # times: deflate reaches 1,032
 
 
 @contextmanager
-def opened(path: Path, kind: str = ".h5ad") -> Iterator[h5py.File]:
+def opened(path: Path) -> Iterator[h5py.File]:
     """The open file; whatever h5py, anndata and scipy raise of a damaged one is one sentence."""
+    with as_sentence(f"{path} cannot be read as .h5ad"), h5py.File(path) as file:
+        yield file
+
+
+@contextmanager
+def as_sentence(what: str) -> Iterator[None]:
+    """Say in one sentence what libraries raise, of many kinds, for a damaged file."""
     try:
-        with h5py.File(path) as file:
-            yield file
+        yield
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        raise InputError(f"{path} cannot be read as {kind} ({error}): is it complete?") from error
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{what} ({reason}): is it complete?") from error
 
 
 def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
