@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from cellclassifier.interview.inspect import Inspected
 
-FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from
 WIDTH = 100  # of the printed table
 INDENT = 28  # of its values
 BLANK = " " * INDENT
@@ -61,13 +60,9 @@ def main(config: Config) -> pd.DataFrame:
         types = interview.cells_per_type(inspected)
         _draw_numbers(inspected, types, out)
 
-    cells = inspected.with_counts()
-    if inspected.has_counts and len(types) > 1 and cells.n_obs >= FEWEST_CELLS:
-        with record.step("types"):
-            _draw_types(config, cells, out)
-        with record.step("labels"):
-            for row in _about_labels(config, cells):
-                table.loc[len(table)] = row
+    with record.step("types"):
+        for row in _about_types(config, inspected, out):
+            table.loc[len(table)] = row
 
     out.csv("cells_per_type", types)
     out.csv("data_summary", table)
@@ -87,6 +82,16 @@ def _draw_numbers(inspected: Inspected, types: pd.DataFrame, out: output.Output)
     out.figure("counts_and_genes", figure)
 
 
+def _about_types(config: Config, inspected: Inspected, out: output.Output) -> list[tuple[str, str]]:
+    """Draw the types beside each other; rows of the table on where the labels come from."""
+    try:
+        cells = inspected.comparable()
+        _draw_types(config, cells, out)
+        return _about_labels(config, cells)
+    except InputError as error:
+        return [("labels", f"not examined: {error}")]
+
+
 def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
     """Which types are alike, and whether cells of a type lie together."""
     labels = cells.obs["cell_type"].to_numpy().astype(str)
@@ -103,11 +108,8 @@ def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
 
 
 def _about_labels(config: Config, cells: ad.AnnData) -> list[tuple[str, str]]:
-    """Rows of the table: what recovers the labels, and what that means."""
-    try:
-        origin = interview.origin_of_labels(cells, config.seed, config.jobs or available_cores())
-    except InputError as error:
-        return [("labels", f"not examined: {error}")]
+    """What recovers the labels, and what that means; InputError where too few cells are left."""
+    origin = interview.origin_of_labels(cells, config.seed, config.jobs or available_cores())
     return [
         ("labels, largest type", f"{origin.majority:.1%} of cells"),
         ("labels, best Spearman match", f"{origin.rank_match:.1%} right"),

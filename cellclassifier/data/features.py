@@ -160,12 +160,21 @@ def normalized_dispersion(normalized: sp.csr_matrix) -> np.ndarray:
     """Variance over mean of each gene, standardised among genes of like mean, (n_genes,).
 
     The statistic of Zheng et al. 2017 (doi 10.1038/ncomms14049), by scanpy's "cell_ranger"
-    flavour on library-size normalised counts.
+    flavour on library-size normalised counts. Raises InputError where over 5 % of the genes share
+    one mean, as in cells downsampled to the same few counts: bins of like mean are then none.
     """
     from scanpy.preprocessing import highly_variable_genes  # slow to import
 
     cells = ad.AnnData(normalized)
-    table = highly_variable_genes(cells, flavor="cell_ranger", inplace=False)
+    try:
+        table = highly_variable_genes(cells, flavor="cell_ranger", inplace=False)
+    except ValueError as error:
+        if "Bin edges" not in str(error):
+            raise
+        raise InputError(
+            f"of {normalized.shape[1]} genes, over 5 % have one and the same mean, so that genes "
+            "cannot be ranked by dispersion: are the counts downsampled, or too few?"
+        ) from error
     return table["dispersions_norm"].to_numpy()
 
 
@@ -192,7 +201,9 @@ def similarity_order(profiles: pd.DataFrame) -> np.ndarray:
     """Types (rows) in an order that puts those of alike profile side by side."""
     if len(profiles) < 3:
         return profiles.index.to_numpy()
-    distances = np.clip(1 - np.corrcoef(profiles.to_numpy()), 0, 2)
+    with np.errstate(invalid="ignore"):
+        correlation = np.corrcoef(profiles.to_numpy())  # NaN for a profile without ups and downs
+    distances = np.clip(1 - np.nan_to_num(correlation), 0, 2)
     condensed = distances[np.triu_indices(len(profiles), k=1)]
     tree = hierarchy.linkage(condensed, method="average", optimal_ordering=True)
     return profiles.index.to_numpy()[hierarchy.leaves_list(tree)]

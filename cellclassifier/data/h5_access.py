@@ -17,15 +17,22 @@ MOST_COMPRESSION = 1100  # times: deflate reaches 1,032
 
 
 @contextmanager
-def opened(path: Path, kind: str = ".h5ad") -> Iterator[h5py.File]:
+def opened(path: Path) -> Iterator[h5py.File]:
     """The open file; whatever h5py, anndata and scipy raise of a damaged one is one sentence."""
+    with as_sentence(f"{path} cannot be read as .h5ad"), h5py.File(path) as file:
+        yield file
+
+
+@contextmanager
+def as_sentence(what: str) -> Iterator[None]:
+    """Say in one sentence what libraries raise, of many kinds, for a damaged file."""
     try:
-        with h5py.File(path) as file:
-            yield file
+        yield
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        raise InputError(f"{path} cannot be read as {kind} ({error}): is it complete?") from error
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{what} ({reason}): is it complete?") from error
 
 
 def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
@@ -54,6 +61,24 @@ def _elsewhere(group: h5py.Group, part: str, what: str) -> InputError:
     return InputError(
         f"{group.file.filename}: {place!r} {what}: read the file and write it anew with anndata"
     )
+
+
+def attribute(stored: h5py.Group | h5py.Dataset, name: str, default=None):
+    """An attribute of texts or numbers; ``default``, unless that is None, where there is none.
+
+    Raises ValueError for anything else: HDF5's own reading of other kinds can crash.
+    """
+    if name not in stored.attrs:
+        if default is None:
+            raise ValueError(f"{stored.name!r} has no {name!r}")
+        return default
+    kind = stored.attrs.get_id(name)
+    is_text = h5py.check_string_dtype(kind.dtype) is not None
+    if kind.shape is None or not (is_text or kind.dtype.kind in "biuf"):
+        raise ValueError(f"{name!r} of {stored.name!r} is neither text nor number")
+    if np.prod(kind.shape, dtype=float) * kind.dtype.itemsize > SMALL:
+        raise ValueError(f"{name!r} of {stored.name!r} is too large")
+    return stored.attrs[name]
 
 
 def check_size(stored: h5py.Dataset) -> None:

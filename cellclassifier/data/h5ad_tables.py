@@ -15,10 +15,22 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from cellclassifier.data.h5_access import array_of, check_size, member, native
+from cellclassifier.data.h5_access import array_of, attribute, check_size, member, native
 from cellclassifier.data.texts import as_texts, decoded
 from cellclassifier.errors import InputError
 
+
+def _texts(values: np.ndarray, missing: np.ndarray) -> pd.api.extensions.ExtensionArray:
+    result = pd.array(values, dtype=pd.StringDtype())
+    result[missing] = pd.NA
+    return result
+
+
+NULLABLE = {
+    "nullable-integer": pd.arrays.IntegerArray,
+    "nullable-boolean": pd.arrays.BooleanArray,
+    "nullable-string-array": _texts,
+}
 CURRENT = "0.2.0"  # the encoding, since anndata 0.8, to which columns can be added one by one
 
 
@@ -40,7 +52,7 @@ def column_names(stored: h5py.Group | h5py.Dataset) -> list[str]:
     """Names of a stored table's columns, in its order, without that of its index."""
     if isinstance(stored, h5py.Dataset):
         return list(_fields(stored)[1:])
-    order = dict.fromkeys(stored.attrs["column-order"])
+    order = dict.fromkeys(np.atleast_1d(attribute(stored, "column-order")).tolist())
     return [name.decode() if isinstance(name, bytes) else str(name) for name in order]
 
 
@@ -54,7 +66,7 @@ def table_of(stored: h5py.Group | h5py.Dataset) -> pd.DataFrame:
 def _index_name(stored: h5py.Group | h5py.Dataset) -> str:
     if isinstance(stored, h5py.Dataset):
         return _fields(stored)[0]
-    return stored.attrs["_index"]
+    return str(attribute(stored, "_index"))
 
 
 def _fields(stored: h5py.Dataset) -> tuple[str, ...]:
@@ -74,7 +86,7 @@ def _values(stored: h5py.Group | h5py.Dataset, name: str):
     if "categories" not in column.attrs:
         return values
     categories = member(stored, f"__categories/{name}")
-    return _categorical(values, array_of(categories), categories.attrs.get("ordered", False))
+    return _categorical(values, array_of(categories), attribute(categories, "ordered", False))
 
 
 def _field(stored: h5py.Dataset, name: str) -> np.ndarray:
@@ -87,15 +99,14 @@ def _field(stored: h5py.Dataset, name: str) -> np.ndarray:
 
 def _encoded(column: h5py.Group):
     """A column that is a group: categories and codes, or values and where they are missing."""
-    kind = column.attrs.get("encoding-type", "")
+    kind = str(attribute(column, "encoding-type", ""))
     if kind == "categorical":
         codes, categories = (array_of(member(column, part)) for part in ("codes", "categories"))
-        return _categorical(codes, categories, column.attrs.get("ordered", False))
-    if not str(kind).startswith("nullable-"):
+        return _categorical(codes, categories, attribute(column, "ordered", False))
+    if kind not in NULLABLE:
         raise ValueError(f"{column.name!r} is no column but {kind or 'a group'!r}")
-    for part in ("values", "mask"):
-        array_of(member(column, part))
-    return ad.io.read_elem(column)
+    values, missing = (array_of(member(column, part)) for part in ("values", "mask"))
+    return NULLABLE[kind](values, missing.astype(bool))
 
 
 def _categorical(codes: np.ndarray, categories: np.ndarray, ordered) -> pd.Categorical:

@@ -14,6 +14,7 @@ from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.formats.h5ad import open_h5ad
 from cellclassifier.data.formats.npy import open_npy
 from cellclassifier.data.formats.sample import open_sample
+from cellclassifier.data.h5_access import as_sentence
 from cellclassifier.data.h5ad_tables import add_columns, refuse_links
 from cellclassifier.data.validate import check_names, check_present
 from cellclassifier.errors import InputError
@@ -79,6 +80,7 @@ def write_annotated(source: CellSource, columns: pd.DataFrame, target: Path) -> 
     if not np.array_equal(columns.index.to_numpy(str), source.cell_names):
         raise ValueError("the rows of the columns are not the source's cells")
     shutil.copyfile(source.path, target)
-    with h5py.File(target, "r+") as file:
+    failed = f"{source.path} cannot be copied with new columns in obs"
+    with as_sentence(failed), h5py.File(target, "r+") as file:
         refuse_links(file, source.path)
         add_columns(file, columns)

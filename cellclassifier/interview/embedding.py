@@ -29,9 +29,10 @@ def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, floa
     shown = cells[subsample(labels, MAX_SHOWN, seed)]
     labels = shown.obs["cell_type"].to_numpy().astype(str)
     values = features.log_normalize(shown.X, features.total_counts(shown.X))
-    dispersion = features.gene_scores(shown.X, labels, "dispersion")
-    best = np.sort(np.argsort(-dispersion, kind="stable")[:N_SHOWN_GENES])
-    result = ad.AnnData(values[:, best], obs=shown.obs[["cell_type"]].copy())
+    if shown.n_vars > N_SHOWN_GENES:
+        dispersion = features.gene_scores(shown.X, labels, "dispersion")
+        values = values[:, np.sort(np.argsort(-dispersion, kind="stable")[:N_SHOWN_GENES])]
+    result = ad.AnnData(values, obs=shown.obs[["cell_type"]].copy())
     sc.pp.pca(result, n_comps=min(50, *(np.array(result.shape) - 1)), random_state=seed)
     if umap:
         sc.pp.neighbors(result, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)

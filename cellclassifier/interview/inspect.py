@@ -24,6 +24,8 @@ from cellclassifier.errors import InputError
 
 NO_LABEL = "(no label)"
 SMALL_TYPE = 10  # cells
+FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from
+FEWEST_GENES = 3  # whose share of the counts differs between cells: a plane needs two dimensions
 HIGH_MITOCHONDRIAL = 0.2  # share of a cell's counts, above which it is taken for a dying cell
 
 
@@ -36,9 +38,22 @@ class Inspected:
     suspicious: list[str]
     has_counts: bool  # False: the values are no raw counts, so only their extent can be shown
 
-    def with_counts(self) -> ad.AnnData:
-        """The cells that have any: the others have no profile to compare."""
-        return self.cells[features.total_counts(self.cells.X) > 0].copy()
+    def comparable(self) -> ad.AnnData:
+        """The cells that have any counts: the others have no profile to compare.
+
+        Raises InputError, saying what is missing, where types cannot be compared.
+        """
+        totals = features.total_counts(self.cells.X)
+        cells = self.cells[totals > 0]
+        if not self.has_counts:
+            raise InputError("the values are no raw counts")
+        if cells.obs["cell_type"].nunique() < 2:
+            raise InputError("fewer than 2 types have counts")
+        if cells.n_obs < FEWEST_CELLS:
+            raise InputError(f"{cells.n_obs} cells have counts, at least {FEWEST_CELLS} are needed")
+        if n_varying(cells.X) < FEWEST_GENES:
+            raise InputError(f"fewer than {FEWEST_GENES} genes differ between cells")
+        return cells.copy()
 
 
 def inspect_cells(options: CellsOptions) -> Inspected:
@@ -137,6 +152,13 @@ def n_duplicates(counts: sp.csr_matrix) -> int:
             copies += row in seen
             seen.add(row)
     return copies
+
+
+def n_varying(counts: sp.csr_matrix) -> int:
+    """Genes whose log-normalised expression is not the same in all cells."""
+    values = features.log_normalize(counts, features.total_counts(counts))
+    spread = values.max(axis=0).toarray() - values.min(axis=0).toarray()
+    return int((spread > 1e-5).sum())  # single precision rounds
 
 
 def mitochondrial_share(cells: ad.AnnData) -> np.ndarray | None:

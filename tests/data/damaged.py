@@ -129,3 +129,15 @@ def up_and_down(indptr: np.ndarray) -> np.ndarray:
     indptr[5] = indptr[-1]
     indptr[6:9] = 0
     return indptr
+
+
+def list_as_attribute(name: str, key: str) -> Callable[[h5py.File], None]:
+    """What makes an attribute a list of lists of bytes, whose reading crashes in HDF5 if bent."""
+
+    def damage(file: h5py.File) -> None:
+        values = np.empty(1, dtype=object)
+        values[0] = np.frombuffer(b"cell_type", dtype="u1")
+        del file[name].attrs[key]
+        file[name].attrs.create(key, values, dtype=h5py.vlen_dtype(np.uint8))
+
+    return damage

@@ -120,6 +120,18 @@ def test_dispersion_is_scanpys_cell_ranger():
     np.testing.assert_allclose(normalized_dispersion(normalized), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_genes_of_one_mean_have_no_dispersion_to_rank_by():
+    counts = sp.csr_matrix(np.full((40, 30), 3, dtype=np.float32))
+    with pytest.raises(InputError, match="of 30 genes, over 5 % have one and the same mean"):
+        gene_scores(counts, np.array(["A", "B"] * 20), "dispersion")
+
+
+def test_a_flat_profile_is_unlike_all_others():
+    rows = [[3.0, 3, 3, 3], [1, 2, 3, 4], [1, 2, 3, 5]]
+    order = similarity_order(pd.DataFrame(rows, index=["flat", "one", "two"]))
+    assert sorted(order) == ["flat", "one", "two"] and order[1] != "flat"
+
+
 def test_dispersion_scores_prefer_the_variable_of_equal_mean():
     rng = np.random.default_rng(0)
     cells = make_cells(300, 200)

@@ -98,7 +98,7 @@ def test_what_is_no_counts_is_shown_and_named(tmp_path, small_cells, spoil, sent
     path = write_cells(tmp_path / "cells.npy", small_cells, spoil(small_cells.X.toarray()))
     values = values_of(run(path, tmp_path / "out"))
     assert sentence in values["suspicious 1"]
-    assert "labels" not in values
+    assert values["labels"] == "not examined: the values are no raw counts"
     assert {p.name for p in (tmp_path / "out/plots").iterdir()} == {
         "cells_per_type.png",
         "counts_and_genes.png",
@@ -144,6 +144,27 @@ def test_labels_that_are_missing_small_or_alike(tmp_path):
     assert "(no label) (4)" in found.suspicious[1] and "nk  (3)" in found.suspicious[1]
     assert "differ in case or blanks only: 'nk'" in found.suspicious[2]
     assert (found.cells.obs["cell_type"] == "(no label)").sum() == 4
+
+
+EDGES = {
+    "2 + 30 cells": (np.eye(32, 9) + 1, ["A"] * 2 + ["B"] * 30, "fewer than 2 types have 10 cells"),
+    "one gene": (np.arange(1, 41)[:, None], ["A", "B"] * 20, "fewer than 3 genes differ"),
+    "two genes": (np.arange(1, 81).reshape(40, 2), ["A", "B"] * 20, "fewer than 3 genes differ"),
+    "constant counts": (np.full((40, 30), 3), ["A", "B"] * 20, "fewer than 3 genes differ"),
+    "one gene of ten": (np.eye(40, 10) * 0 + np.eye(1, 10), ["A", "B"] * 20, "fewer than 3 genes"),
+    "two cells": (np.eye(2, 9) + 1, ["A", "B"], "2 cells have counts, at least 30 are needed"),
+    "one cell": (np.eye(1, 9), ["A"], "fewer than 2 types have counts"),
+    "one cell with counts": (np.eye(40, 9, -39), ["A", "B"] * 20, "fewer than 2 types have counts"),
+}
+
+
+@pytest.mark.parametrize(("counts", "labels", "words"), EDGES.values(), ids=EDGES)
+def test_too_little_to_compare_is_said_and_the_rest_is_shown(tmp_path, counts, labels, words):
+    genes = [f"g{i}" for i in range(counts.shape[1])]
+    path = write_npy(tmp_path / "cells.npy", sp.csr_matrix(counts.astype(int)), labels, genes)
+    values = values_of(run(path, tmp_path / "out"))
+    assert values["labels"].startswith("not examined: ") and words in values["labels"]
+    assert (tmp_path / "out/plots/counts_and_genes.png").exists()
 
 
 def test_one_type_alone_is_shown(tmp_path, small_cells):

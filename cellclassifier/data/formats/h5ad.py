@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource
-from cellclassifier.data.h5_access import array_of, check_size, member, native, opened
+from cellclassifier.data.h5_access import array_of, attribute, check_size, member, native, opened
 from cellclassifier.data.h5ad_tables import column_names, column_of, index_of, table_of
 from cellclassifier.data.sparse_checks import check_indices, check_indptr, compressed, usable
 from cellclassifier.errors import InputError
@@ -115,12 +115,12 @@ def _slice(matrix: sp.csr_matrix, start: int, stop: int) -> sp.csr_matrix:
 def _matrix(path: Path, stored: h5py.Group | h5py.Dataset, place: str) -> StoredMatrix:
     if isinstance(stored, h5py.Dataset):
         return StoredMatrix(path, place, stored.shape or (), stored.dtype, DENSE)
-    attrs = stored.attrs
-    kind = attrs.get("encoding-type", attrs.get("h5sparse_format", ""))  # the latter before 0.7
-    layout = str(kind).removesuffix("_matrix")
+    old = attribute(stored, "h5sparse_format", "")  # before anndata 0.7
+    kind = str(attribute(stored, "encoding-type", old))
+    layout = kind.removesuffix("_matrix")
     if layout not in (CSR, CSC):
         raise ValueError(f"{place!r} is no matrix but {kind or 'a group'!r}")
-    shape = np.asarray(attrs.get("shape", attrs.get("h5sparse_shape")))
+    shape = np.asarray(attribute(stored, "h5sparse_shape" if old else "shape"))
     if shape.shape != (2,) or shape.dtype.kind not in "iu":
         raise ValueError(f"{place!r} has no shape of two numbers")
     dtype = member(stored, "data").dtype

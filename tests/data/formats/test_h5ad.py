@@ -44,13 +44,14 @@ def rich(tmp_path):
             "flag": rng.random(n) > 0.5,
             "nullable": pd.array([1, None] * (n // 2) + [2] * (n % 2), dtype="Int64"),
             "nullable_flag": pd.array([True, None] * (n // 2) + [False] * (n % 2), dtype="boolean"),
+            "nullable_text": pd.array(["p", None] * (n // 2) + ["q"] * (n % 2), dtype="string"),
             "a/b": rng.integers(0, 2, n),
         }
         return pd.DataFrame(columns, index=[f"{prefix}{i}" for i in range(n)])
 
     cells = ad.AnnData(sp.csr_matrix(COUNTS.astype(np.int32)), table(30, "cell"), table(7, "gene"))
     cells.obs.index.name = "barcode"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ad.settings.override(allow_write_nullable_strings=True):
         warnings.simplefilter("ignore")  # about the slash in a name
         cells.write_h5ad(tmp_path / "rich.h5ad")
     return tmp_path / "rich.h5ad"
