@@ -34,7 +34,7 @@ from cellclassifier.models.geneformer import tables as tables_of
 from cellclassifier.models.geneformer.options import GeneformerOptions
 from cellclassifier.models.neural import processes as ranks
 from cellclassifier.output.files import FinishedParts, Output, RunRecord, run_key, versions_of
-from cellclassifier.plots import comparison as plots
+from cellclassifier.plots import confusion as confusion_plots
 from cellclassifier.plots import training as training_plots
 from cellclassifier.protocol.evaluate import beside_other_methods, evaluate, summarize
 from cellclassifier.protocol.splits import SplitOptions, restrict, split_all
@@ -178,7 +178,7 @@ def _draw(cells, parts, tables: list[dict], output: Output) -> None:
     profiles = features.mean_profiles(train, train.obs["cell_type"].to_numpy().astype(str))
     test = output.read_predictions("geneformer", parts.columns).query("part == 'test'")
     order = features.similarity_order(profiles)
-    figure = plots.confusion(test["label"], test["predicted"], order, "geneformer")
+    figure = confusion_plots.confusion_matrix(test["label"], test["predicted"], order, "geneformer")
     output.figure("confusion_geneformer", figure)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cellclassifier.data.features import log_normalize, total_counts
+from cellclassifier.data.features import log_normalize
+from cellclassifier.data.gene_counts import total_counts
 from cellclassifier.models.one_vs_rest.forests import MIN_CELLS, SCORES, Fit
 from cellclassifier.models.one_vs_rest.options import SCHEMES
 
