@@ -159,7 +159,7 @@ def draw(run: protocol.Run, cells: ad.AnnData, part_of_cell: pd.Series, remarks:
     if cells.X is not None:
         types = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
     test = run.predictions(METHOD)
-    figure = plots.confusion(test["label"], test["predicted"], types, METHOD)
+    figure = plots.confusion_matrix(test["label"], test["predicted"], types, METHOD)
     run.output.figure(f"confusion_{METHOD}", figure)
     run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")
 

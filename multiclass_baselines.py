@@ -83,11 +83,11 @@ def draw(run: protocol.Run, summary: pd.DataFrame, cells, part_of_cell: pd.Serie
     curves = {}
     for method in summary.index.unique("method"):
         test = run.predictions(method)
-        figure = plots.confusion(test["label"], test["predicted"], order, method)
+        figure = plots.confusion_matrix(test["label"], test["predicted"], order, method)
         run.output.figure(f"confusion_{method}", figure)
         curves[method] = protocol.pooled_reliability(test)
     ece = summary["ece"]["mean"].xs("test", level="dataset").to_dict()
-    run.output.figure("calibration", plots.calibration(curves, ece))
+    run.output.figure("calibration", plots.reliability_curves(curves, ece))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import tyro
 
 from benchmarks import full_size
 from benchmarks.common import OUTPUT, print_table
-from cellclassifier.plots.comparison import COLORS, readable
+from cellclassifier.plots.style import COLORS, readable
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def rejection_curve(cells: ad.AnnData, method: str, seed: int) -> pd.DataFrame:
 def draw(table: pd.DataFrame, curve: pd.DataFrame, name: str, output: Output) -> None:
     """Both plots of one data set."""
     auroc = table.pivot(index="left_out", columns="method", values="auroc")
-    output.figure(f"unknown_types_{name}", novelty_plots.strangers(auroc, name))
+    output.figure(f"unknown_types_{name}", novelty_plots.unknown_types(auroc, name))
     output.figure(f"rejection_curve_{name}", novelty_plots.rejection(curve, name))
 
 

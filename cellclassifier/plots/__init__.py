@@ -5,14 +5,11 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "comparison": [
-            "METRIC_NAMES",
-            "calibration",
-            "confusion",
-            "metric_comparison",
-            "score_against_time",
-        ],
+        "calibration": ["reliability_curves"],
+        "comparison": ["metric_comparison", "score_against_time"],
+        "confusion": ["confusion_matrix"],
         "one_vs_rest": ["auroc_heatmap", "importance", "marker_dots", "markers"],
         "training": ["training_history"],
+        "style": ["METRIC_NAMES"],
     },
 )

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.comparison import COLORS, MARKERS
-from cellclassifier.plots.style import title_above
+from cellclassifier.plots.style import bare, color_of, title_above, type_marker
 
 FEWEST_CELLS = 4  # that a UMAP can be made of
 UNKNOWN_COLOR = "#C8C8C8"
@@ -43,27 +42,35 @@ def annotated_map(places: np.ndarray, table: pd.DataFrame, n_cells: int) -> Figu
     size = float(np.clip(20_000 / len(table), 3, 18))
     known = table["known"].to_numpy()
     for axes in (left, right):  # first, so that the others lie on top
-        axes.scatter(
-            *places[~known].T,
-            **dict(color=UNKNOWN_COLOR, s=size, linewidths=0, rasterized=True),
-            label=f"of no known type ({1 - known.mean():.0%})",
-        )
-        axes.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
-        axes.spines[["top", "right"]].set_visible(False)
-    for i, (name, cells) in enumerate(_by_frequency(table)):
-        style = {"color": COLORS[i % 8], "marker": MARKERS[i // 8 % 8], "s": size, "linewidths": 0}
-        label = f"{name} ({len(cells) / len(table):.0%})"
-        left.scatter(*places[cells].T, **style, label=label, rasterized=True)
-    points = right.scatter(
-        *places[known].T, c=table["probability"][known], s=size, linewidths=0, vmin=0, vmax=1
-    )
-    handles = left.legend(
-        frameon=False, loc="upper left", bbox_to_anchor=(1, 1), markerscale=1.0, fontsize=9
-    )
-    for handle in handles.legend_handles:
-        handle.set_sizes([36])
+        _draw_unknown(axes, places[~known], 1 - known.mean(), size)
+    _draw_types(left, places, table, size)
+    x, y = places[known].T
+    probability = table["probability"][known]
+    points = right.scatter(x, y, c=probability, s=size, linewidths=0, vmin=0, vmax=1)
     figure.colorbar(points, ax=right, shrink=0.8, label="calibrated probability of the prediction")
     return title_above(figure, _title(table, n_cells))
+
+
+def _draw_unknown(axes, places: np.ndarray, share: float, size: float) -> None:
+    x, y = places.T
+    label = f"of no known type ({share:.0%})"
+    axes.scatter(x, y, s=size, color=UNKNOWN_COLOR, linewidths=0, rasterized=True, label=label)
+    axes.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
+    bare(axes)
+
+
+def _draw_types(axes, places: np.ndarray, table: pd.DataFrame, size: float) -> None:
+    """The cells of every known type, with a legend whose points are large enough to see."""
+    for i, (name, cells) in enumerate(_by_frequency(table)):
+        style = {"color": color_of(i), "marker": type_marker(i), "s": size, "linewidths": 0}
+        x, y = places[cells].T
+        label = f"{name} ({len(cells) / len(table):.0%})"
+        axes.scatter(x, y, label=label, rasterized=True, **style)
+    legend = axes.legend(
+        frameon=False, loc="upper left", bbox_to_anchor=(1, 1), markerscale=1.0, fontsize=9
+    )
+    for handle in legend.legend_handles:
+        handle.set_sizes([36])
 
 
 def _by_frequency(table: pd.DataFrame):

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.comparison import COLORS, MARKERS
-from cellclassifier.plots.style import title_above
+from cellclassifier.plots.style import COLORS, bare, color_of, title_above, type_marker
 
 MAX_CELLS_IN_VIOLIN = 5000  # of a type: a violin of more looks the same
 
@@ -25,7 +24,7 @@ def cell_numbers(table: pd.DataFrame) -> Figure:
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlim(0, 1.22 * largest)
     axes.set_xlabel("cells")
-    _bare(axes)
+    bare(axes)
     first, last = table.iloc[0], table.iloc[-1]
     title = f"{first['cell_type']} is the largest type ({first['n_cells'] / total:.0%} of cells)"
     if first["n_cells"] > last["n_cells"]:
@@ -54,7 +53,7 @@ def violins(
         medians[name] = pd.Series({t: np.median(values[labels == t]) for t in types})
         _log_ticks(axes)
         axes.set_xlabel(f"{name} per cell (log scale; line: median)")
-        _bare(axes)
+        bare(axes)
     both[0].set_yticks(range(len(types)), types)
     both[0].set_ylim(len(types) - 0.4, -0.6)
     by_type = medians[what]
@@ -85,33 +84,39 @@ def _violins_of(axes, groups: list[np.ndarray], color: str) -> None:
         axes.plot([np.median(group)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=1.5)
 
 
-def scatter(places: np.ndarray, labels: np.ndarray, types, axis_name: str, agreement: float):
+def scatter(
+    places: np.ndarray, labels: np.ndarray, types, axis_name: str, agreement: float
+) -> Figure:
     """Cells in the plane, coloured by type.
 
     places: (n_cells, 2); types: names in the order of the legend; agreement: share of the nearest
     neighbours that have a cell's own type.
     """
     figure, axes = plt.subplots(figsize=(7.0, 5.6))
-    size = np.clip(30_000 / len(labels), 3, 22)
-    order = np.random.default_rng(0).permutation(len(labels))  # so that no type covers another
-    code = {name: i for i, name in enumerate(types)}
-    colors = np.array([COLORS[code[name] % 8] for name in labels])
-    shapes = np.array([code[name] // 8 for name in labels])
-    for shape in np.unique(shapes):
-        some = order[shapes[order] == shape]
-        style = {"s": size, "marker": MARKERS[shape % 8], "linewidths": 0, "alpha": 0.7}
-        axes.scatter(*places[some].T, c=colors[some], **style)
-    for name in types:
-        style = {"color": COLORS[code[name] % 8], "marker": MARKERS[code[name] // 8 % 8]}
-        axes.scatter([], [], label=name, s=40, linewidths=0, **style)
+    _draw_cells(axes, places, labels, types)
+    for i, name in enumerate(types):  # for the legend, larger than the cells
+        axes.scatter(
+            [], [], label=name, s=40, linewidths=0, color=color_of(i), marker=type_marker(i)
+        )
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axes.set_xlabel(f"{axis_name} 1")
-    axes.set_ylabel(f"{axis_name} 2")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    _bare(axes)
+    axes.set(xlabel=f"{axis_name} 1", ylabel=f"{axis_name} 2", xticks=[], yticks=[])
+    bare(axes)
     title = f"{agreement:.0%} of a cell's nearest neighbours are of its own type"
     return title_above(figure, f"{title}\n({len(labels):,} cells)")
+
+
+def _draw_cells(axes, places: np.ndarray, labels: np.ndarray, types) -> None:
+    """In random order, so that no type covers another; one call for each shape of points."""
+    size = np.clip(30_000 / len(labels), 3, 22)
+    order = np.random.default_rng(0).permutation(len(labels))
+    look = {name: (color_of(i), type_marker(i)) for i, name in enumerate(types)}
+    colors = np.array([look[name][0] for name in labels])
+    shapes = np.array([look[name][1] for name in labels])
+    for shape in dict.fromkeys(look[name][1] for name in types):
+        some = order[shapes[order] == shape]
+        if len(some):
+            x, y = places[some].T
+            axes.scatter(x, y, c=colors[some], s=size, marker=shape, linewidths=0, alpha=0.7)
 
 
 def similarity(profiles: pd.DataFrame, order: np.ndarray) -> Figure:
@@ -135,7 +140,3 @@ def similarity(profiles: pd.DataFrame, order: np.ndarray) -> Figure:
     first, second = np.unravel_index(apart.argmax(), apart.shape)
     title = f"{order[first]} and {order[second]} are most alike (r = {apart.max():.3f})"
     return title_above(figure, f"{title};\ntypes are ordered by similarity")
-
-
-def _bare(axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""How well strangers are told, and what refusing doubtful cells buys; nothing is saved here."""
+"""How well cells of unknown types are told, and what refusing the most novel cells buys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from cellclassifier.plots.comparison import COLORS, readable
-from cellclassifier.plots.style import title_above
+from cellclassifier.plots.style import (
+    bare,
+    color_of,
+    in_a_line,
+    method_marker,
+    readable,
+    title_above,
+)
 
 
-def strangers(table: pd.DataFrame, data: str) -> Figure:
+def unknown_types(table: pd.DataFrame, data: str) -> Figure:
     """AUROC of unknown against known cells, left-out types (rows) x methods (columns).
 
     table: rows cell_type, columns methods; data: the name of the data set.
@@ -34,34 +40,34 @@ def strangers(table: pd.DataFrame, data: str) -> Figure:
     bar.set_label("AUROC, unknown against known")
     best, hardest = table.columns[0], table.index[-1]
     title = (
-        f"{data}: {readable(best, ' ')} tells strangers best (AUROC {table[best].mean():.2f});\n"
+        f"{data}: {in_a_line(best)} tells unknown types best (AUROC {table[best].mean():.2f});\n"
         f"{hardest} is hardest to tell ({table.loc[hardest].mean():.2f})"
     )
     return title_above(figure, title)
 
 
 def rejection(table: pd.DataFrame, data: str) -> Figure:
-    """Accuracy of the cells that are kept when the strangest are refused, a line per method.
+    """Accuracy of the cells that are kept when the most novel are refused, a line per method.
 
-    table: columns method, kept (share) and accuracy.
+    table: columns method, kept (share) and accuracy; data: the name of the data set.
     """
     figure, axes = plt.subplots(figsize=(7, 4.8))
     at_90 = table[np.isclose(table["kept"], 0.9)].set_index("method")["accuracy"]
     for i, method in enumerate(at_90.sort_values(ascending=False).index):
         line = table[table["method"] == method].sort_values("kept")
-        style = {"color": COLORS[i % 8], "marker": "osD^vP"[i % 6], "markevery": 10}
-        axes.plot(line["kept"], line["accuracy"], **style, label=readable(method, " "))
+        style = {"color": color_of(i), "marker": method_marker(i), "markevery": 10}
+        axes.plot(line["kept"], line["accuracy"], **style, label=in_a_line(method))
     axes.invert_xaxis()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("share of test cells kept (the strangest are refused first)")
+    axes.set_xlabel("share of test cells kept (the most novel are refused first)")
     axes.set_ylabel("accuracy of the kept cells")
-    axes.spines[["top", "right"]].set_visible(False)
+    bare(axes)
     axes.legend(frameon=False, loc="lower right")
     best = at_90.idxmax()
     all_kept = table[(table["method"] == best) & np.isclose(table["kept"], 1)]["accuracy"].iloc[0]
     title = (
-        f"{data}: refusing the strangest tenth lifts {readable(best, ' ')}\n"
+        f"{data}: refusing the most novel tenth lifts {in_a_line(best)}\n"
         f"from {all_kept:.1%} to {at_90[best]:.1%} accuracy"
     )
     return title_above(figure, title)

@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cellclassifier.plots.comparison import COLORS
-from cellclassifier.plots.style import title_above
+from cellclassifier.plots.style import COLORS, DARK_GREY, GREY, bare, title_above
 
 UP, DOWN = COLORS[3], COLORS[0]  # vermillion and blue: told apart by colour-blind readers
 NEGATIVES = {"even": "an even mix of the other types", "random": "a random draw of other cells"}
@@ -25,31 +24,39 @@ def importance(top: pd.DataFrame, cell_type: str, scheme: str, auroc: float) -> 
     up = (top["mean_in"] > top["mean_out"]).to_numpy()
     colors = np.where(up, UP, DOWN)
     figure, (mdi, permutation, level) = plt.subplots(
-        *(1, 3),
+        1,
+        3,
         figsize=(10.4, 1.1 + 0.36 * len(top)),
-        **dict(sharey=True, width_ratios=(3, 2.2, 1.8), layout="constrained"),
+        sharey=True,
+        width_ratios=(3, 2.2, 1.8),
+        layout="constrained",
     )
-    style = {"error_kw": {"elinewidth": 1, "ecolor": "#333333"}, "capsize": 2.5}
-    mdi.barh(rows, top["mdi_mean"], xerr=top["mdi_std"], color=colors, **style)
-    mdi.set_yticks(rows, top["gene_symbol"])
-    mdi.set_ylim(len(top) - 0.4, -0.6)
-    mdi.set_xlim(0)
-    mdi.set_xlabel(
-        "mean decrease in impurity (sums to 1 over genes)\nline: standard deviation over repeats"
-    )
+    _impurity_bars(mdi, top, rows, colors)
     _permutation_points(permutation, top, rows, colors)
     _expression_levels(level, top, rows, colors, up)
-    for axes in (mdi, permutation):
-        axes.spines[["top", "right"]].set_visible(False)
+    bare(mdi)
+    bare(permutation)
     return title_above(figure, _importance_title(top, up, cell_type, scheme, auroc))
+
+
+def _impurity_bars(axes, top: pd.DataFrame, rows: np.ndarray, colors) -> None:
+    error = {"elinewidth": 1, "ecolor": "#333333"}
+    bars = {"color": colors, "capsize": 2.5, "error_kw": error}
+    axes.barh(rows, top["mdi_mean"], xerr=top["mdi_std"], **bars)
+    axes.set_yticks(rows, top["gene_symbol"])
+    axes.set_ylim(len(top) - 0.4, -0.6)
+    axes.set_xlim(0)
+    axes.set_xlabel(
+        "mean decrease in impurity (sums to 1 over genes)\nline: standard deviation over repeats"
+    )
 
 
 def _permutation_points(axes, top: pd.DataFrame, rows: np.ndarray, colors) -> None:
     mean, std = top["permutation_mean"], top["permutation_std"].fillna(0)
-    axes.axvline(0, color="#888888", linewidth=1)
+    axes.axvline(0, color=GREY, linewidth=1)
     for row, color in zip(rows, colors, strict=True):
         if np.isnan(mean.iloc[row]):
-            axes.text(0, row, " not measured", va="center", fontsize=8, color="#555555")
+            axes.text(0, row, " not measured", va="center", fontsize=8, color=DARK_GREY)
             continue
         axes.errorbar(mean.iloc[row], row, xerr=std.iloc[row], fmt="D", color=color, capsize=2.5)
     low, high = (mean - std).min(), (mean + std).max()
@@ -64,7 +71,7 @@ def _expression_levels(axes, top: pd.DataFrame, rows: np.ndarray, colors, up) ->
     axes.set_xlim(0, 1)
     columns = ((0.7, "in"), (1.0, "out"))
     for x, name in columns:
-        axes.text(x, -0.75, name, ha="right", fontsize=9, color="#555555")
+        axes.text(x, -0.75, name, ha="right", fontsize=9, color=DARK_GREY)
     for row in rows:
         word = "▲ up" if up[row] else "▼ down"
         axes.text(0.02, row, word, va="center", color=colors[row], fontsize=9)
@@ -148,8 +155,13 @@ def marker_dots(expression: ad.AnnData, genes: dict[str, list[str]]) -> Figure:
     names = iter(shown.var_names)
     groups = {name: [next(names) for _ in members] for name, members in genes.items()}
     plot = pl.dotplot(
-        *(shown, groups, "cell_type"),
-        **dict(standard_scale="var", return_fig=True, show=False, var_group_rotation=90),
+        shown,
+        groups,
+        "cell_type",
+        standard_scale="var",
+        return_fig=True,
+        show=False,
+        var_group_rotation=90,
         figsize=(3.4 + 0.3 * len(ids), 2.6 + 0.32 * shown.obs["cell_type"].nunique()),
     )
     plot.style(cmap="cividis_r", dot_edge_lw=0.3).legend(

@@ -1,14 +1,80 @@
-"""A title that nothing overlaps, for figures of several axes."""
+"""What all figures share: colours, markers, names of methods and metrics, titles."""
 
 from __future__ import annotations
 
+import textwrap
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+MARKERS = "o^sDvPX*"  # of types: after eight the colours start again, with another shape
+METHOD_MARKERS = "osD^vP"
+GREY, DARK_GREY = "#888888", "#555555"  # lines that are no method's, and notes
+PART_COLORS = {"train": "#BBBBBB", "val": "#56B4E9", "test": "#0072B2"}
+PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro-F1",
+    "micro_f1": "Micro-F1",
+    "cross_entropy": "Cross-entropy (nats)",
+    "mcc": "Matthews correlation",
+    "kappa": "Cohen's kappa",
+}
+LOWER_IS_BETTER = ("cross_entropy",)
+NO_GENES = "majority"  # the method that looks at no gene
+METHOD_NAMES = {"gbdt": "gradient boosting", "rank_regression": "rank regression"}
+
+
+def color_of(i: int) -> str:
+    """Colour of the i-th type or method, from 0."""
+    return COLORS[i % len(COLORS)]
+
+
+def type_marker(i: int) -> str:
+    """Shape of the i-th type: another one for every eight, so that colour and shape tell 64."""
+    return MARKERS[i // len(COLORS) % len(MARKERS)]
+
+
+def method_marker(i: int) -> str:
+    """Shape of the i-th method."""
+    return METHOD_MARKERS[i % len(METHOD_MARKERS)]
+
+
+def readable(name: str, separator: str = "\n") -> str:
+    """A method's name as a person writes it."""
+    return METHOD_NAMES.get(name, name.replace("_", " ")).replace(" ", separator)
+
+
+def in_a_line(name: str) -> str:
+    """A method's name within a sentence."""
+    return readable(name, " ")
+
+
+def first_word(name: str) -> str:
+    """A method's name at the start of a sentence."""
+    return in_a_line(name).capitalize()
+
+
+def bare(axes: Axes) -> None:
+    """Take away the frame at the top and at the right."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def title_of_axes(axes: Axes, text: str, **options) -> None:
+    """Left-aligned title, wrapped so that it is no wider than the figure."""
+    figure = axes.get_figure()
+    inches = figure.get_figwidth() * (1 - axes.get_position().x0)
+    lines = (textwrap.fill(line, int(inches * 10)) for line in text.splitlines())
+    axes.set_title("\n".join(lines), loc="left", **options)
 
 
 def title_above(figure: Figure, text: str, gap_inches: float = 0.1) -> Figure:
     """Put ``text`` at the left, above everything the figure holds already; returns the figure.
 
-    It may lie beyond the figure's edge: save with ``bbox_inches="tight"``, as results.Output does.
+    It may lie beyond the figure's edge: save with ``bbox_inches="tight"``, as output.Output does.
     """
     figure.canvas.draw()
     box = figure.get_tightbbox()  # in inches

@@ -7,7 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-TRAIN_COLOR, VAL_COLOR, SCORE_COLOR = "#BBBBBB", "#56B4E9", "#0072B2"
+from cellclassifier.plots.style import COLORS, PART_COLORS, PART_NAMES, bare
+
+SCORE_COLOR, BEST_COLOR = COLORS[0], COLORS[3]
 
 
 def training_history(history: pd.DataFrame) -> Figure:
@@ -17,20 +19,18 @@ def training_history(history: pd.DataFrame) -> Figure:
     """
     figure, (losses, scores) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for i, (_, rows) in enumerate(history.groupby("split")):
-        first = i == 0
         style = {"marker": "o", "markersize": 4}
-        for column, color, name in (
-            ("train_loss", TRAIN_COLOR, "training"),
-            ("val_loss", VAL_COLOR, "validation"),
-        ):
-            losses.plot(rows["epoch"], rows[column], color=color, label=name * first, **style)
+        for part in ("train", "val"):
+            label = PART_NAMES[part] if i == 0 else ""  # once in the legend
+            loss = rows[f"{part}_loss"]
+            losses.plot(rows["epoch"], loss, color=PART_COLORS[part], label=label, **style)
         scores.plot(rows["epoch"], rows["val_macro_f1"], color=SCORE_COLOR, **style)
         best = rows.loc[rows["val_macro_f1"].idxmax()]
-        scores.plot(best["epoch"], best["val_macro_f1"], "*", color="#D55E00", markersize=13)
+        scores.plot(best["epoch"], best["val_macro_f1"], "*", color=BEST_COLOR, markersize=13)
     for axes in (losses, scores):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
+        bare(axes)
     losses.set_ylabel("cross-entropy (nats)")
     losses.set_ylim(bottom=0)
     losses.legend(frameon=False)
@@ -47,4 +47,4 @@ def _title(history: pd.DataFrame) -> str:
     finding += f" at epoch {epochs} of {int(history['epoch'].max())}"
     lowest = history.loc[history.groupby("split")["val_loss"].idxmin()].set_index("split")["epoch"]
     still_falls = (lowest == history.groupby("split")["epoch"].max()).all()
-    return finding + "; the loss still falls: more epochs may help" * bool(still_falls)
+    return f"{finding}; the loss still falls: more epochs may help" if still_falls else finding

@@ -1,4 +1,4 @@
-"""Is a cell of a type that the model knows? By its doubt, and by its distance from known cells."""
+"""Is a cell of a type that the model knows? By entropy, and by its distance from known cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits
 
 NOVELTY_FILE = "novelty.npz"
-N_COMPONENTS = 20  # more of them measure noise: at 50 fewer strangers are told
+N_COMPONENTS = 20  # more of them measure noise: at 50 fewer cells of unknown types are told
 REFUSED_SHARE = 0.05  # of known cells, at most
 TAIL_SHARE = 0.1  # of known cells, that say how rare values are that none of them has
 LEVELS = np.linspace(0, 1 - TAIL_SHARE, 91)
@@ -22,23 +22,23 @@ SHRINKAGE_CELLS = 400  # cells of common covariance that a type's own is mixed w
 
 @dataclass(frozen=True)
 class Novelty:
-    """How strange a cell is, and how strange a known cell may be.
+    """How novel a cell is, and how novel a cell of a known type may be.
 
     Two measures are compared with those of known cells that the model was not trained on
-    (validation), and the two p-values joined as Fisher did: score = -ln p_doubt - ln p_distance.
+    (validation), and the two p-values joined as Fisher did: score = -ln p_entropy - ln p_distance.
 
-        doubt     entropy of the probabilities before calibration, which may sharpen them so far
+        entropy   of the probabilities before calibration, which may sharpen them so far
                   that sure and very sure are no longer told apart
         distance  squared Mahalanobis distance to the nearest type, in the 20 leading components
                   of the model's own features (Lee et al. 2018, arXiv:1807.03888); a type's
                   covariance is its own, shrunk towards the one that is common to all types
 
-    Doubt finds cells between known types; distance those far from all, of which a model may be
+    Entropy finds cells between known types; distance those far from all, of which a model may be
     quite sure.
 
     projection: (n_features, n_components) to components that are white within types; centres:
     (n_types, n_components); whitening: (n_types, n_components, n_components), of each type in
-    that space; quantiles: (2, 91) of doubt and distance at ``LEVELS``; excess: (2,)
+    that space; quantiles: (2, 91) of entropy and distance at ``LEVELS``; excess: (2,)
     mean of what is beyond the last of them; thresholds: (n_types,) largest score of a cell that
     passes for the type it was given.
     """
@@ -61,7 +61,7 @@ class Novelty:
             projection = _white_projection(train, labels)
             centres, whitening = _types_in(np.asarray(train @ projection), labels)
             space = np.asarray(validation @ projection)
-            measures = _doubt(probabilities), _squared_distance(space, centres, whitening)
+            measures = _entropy(probabilities), _squared_distance(space, centres, whitening)
         quantiles = np.array([np.quantile(values, LEVELS) for values in measures])
         excess = np.array(
             [_mean_excess(v, q[-1]) for v, q in zip(measures, quantiles, strict=True)]
@@ -78,13 +78,13 @@ class Novelty:
         return np.asarray(features @ self.projection)
 
     def score(self, space: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """How strange each cell is, (n_cells,) in nats.
+        """How novel each cell is, (n_cells,) in nats.
 
         space: from ``place``; probabilities: before calibration.
         """
         distance = _squared_distance(space, self.centres, self.whitening)
-        measures = _doubt(probabilities), distance
-        return sum(map(_surprise, measures, self.quantiles, self.excess))
+        measures = _entropy(probabilities), distance
+        return sum(map(_negative_log_p, measures, self.quantiles, self.excess))
 
     def is_known(self, score: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """Whether cells with these scores pass for the types ``predicted`` (codes), (n_cells,)."""
@@ -115,7 +115,7 @@ class Novelty:
         return cls(**arrays)
 
 
-def _doubt(probabilities: np.ndarray) -> np.ndarray:
+def _entropy(probabilities: np.ndarray) -> np.ndarray:
     return entr(probabilities).sum(axis=1)
 
 
@@ -127,7 +127,7 @@ def _squared_distance(space, centres: np.ndarray, whitening: np.ndarray) -> np.n
     return nearest
 
 
-def _surprise(values: np.ndarray, quantiles: np.ndarray, excess: float) -> np.ndarray:
+def _negative_log_p(values: np.ndarray, quantiles: np.ndarray, excess: float) -> np.ndarray:
     """-ln of the share of known cells with larger values, (n_cells,).
 
     Beyond the last quantile that share falls exponentially, as the tail of the known cells does

@@ -1,4 +1,4 @@
-"""Strangers among cells: distances against scipy, refusals against their limit, leaks, files."""
+"""Cells of unknown types: distances against scipy, refusals against their limit, leaks, files."""
 
 from __future__ import annotations
 
@@ -138,9 +138,9 @@ def test_at_most_a_twentieth_of_every_type_is_refused(n_cells, n_features, n_typ
     validation, _ = clusters(n_cells, n_features, n_types, seed + 1)
     probabilities = some_probabilities(n_cells, n_types, seed)
     novelty = Novelty.fit(make(train), labels, make(validation), probabilities)
-    stranger = refused(novelty, make(validation), probabilities)
+    refused_cells = refused(novelty, make(validation), probabilities)
     for code in range(n_types):
-        own = stranger[probabilities.argmax(axis=1) == code]
+        own = refused_cells[probabilities.argmax(axis=1) == code]
         assert own.sum() <= REFUSED_SHARE * len(own)
 
 
@@ -149,23 +149,26 @@ def test_the_share_refused_is_not_far_below_the_limit():
     validation, _ = clusters(3000, seed=1)
     probabilities = some_probabilities(3000)
     novelty = Novelty.fit(*clusters(200), validation, probabilities)
-    stranger, predicted = refused(novelty, validation, probabilities), probabilities.argmax(axis=1)
+    refused_cells, predicted = (
+        refused(novelty, validation, probabilities),
+        probabilities.argmax(axis=1),
+    )
     for code in range(3):
-        assert 0.045 < stranger[predicted == code].mean() <= 0.05
+        assert 0.045 < refused_cells[predicted == code].mean() <= 0.05
     fresh, _ = clusters(3000, seed=5)
     assert 0.03 < refused(novelty, fresh, some_probabilities(3000, seed=5)).mean() < 0.08
 
 
 @pytest.mark.parametrize("make", [np.asarray, sp.csr_matrix], ids=["dense", "sparse"])
 def test_a_far_cluster_is_refused_however_sure_the_model(make):
-    strangers = make(clusters(60, seed=3)[0][:, ::-1] + 4)
+    unknown = make(clusters(60, seed=3)[0][:, ::-1] + 4)
     sure = np.tile([0.999, 0.0005, 0.0005], (60, 1))
-    assert refused(fitted(make), strangers, sure).all()
+    assert refused(fitted(make), unknown, sure).all()
     known, _ = clusters(60, seed=3)
     assert refused(fitted(make), make(known), sure).mean() < 0.2
 
 
-def test_doubt_alone_makes_a_cell_stranger():
+def test_entropy_alone_makes_a_cell_more_novel():
     """At one place, the closer the probabilities to uniform the higher the score."""
     novelty, cell = fitted(), clusters(1, seed=3)[0]
     steps = [[1 - 2 * q, q, q] for q in (0.0, 0.01, 0.1, 0.2, 0.3)]
@@ -193,7 +196,7 @@ def test_the_space_comes_from_training_and_the_limits_from_validation():
     np.testing.assert_array_equal(wider.centres, novelty.centres)
     np.testing.assert_array_equal(wider.whitening, novelty.whitening)
     assert (wider.quantiles[1] > novelty.quantiles[1]).all()  # of distances
-    assert (wider.quantiles[0] == novelty.quantiles[0]).all()  # of doubt
+    assert (wider.quantiles[0] == novelty.quantiles[0]).all()  # of entropy
     moved = Novelty.fit(train + 1, labels, validation, probabilities)
     assert not np.allclose(moved.centres, novelty.centres)
 

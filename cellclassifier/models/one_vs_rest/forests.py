@@ -28,7 +28,6 @@ MIN_CELLS = 10  # of a type: fewer give no score worth reading
 PRECISION = 0.9  # at which the recall is reported
 PERMUTATION_CELLS = 2000  # held-out cells of the balanced draw that are used for it at most
 CHUNK_CELLS = 4096  # scored together, so that the dense copy stays small
-SCORES = ("accuracy", "f1", "auroc", "auprc", "natural_auprc", "natural_recall")
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Grown:
     """What one fit gives, as plain numbers and arrays (a thread must not make pandas frames)."""
 
     scores: dict[str, float]
-    """``SCORES``, n_cells, n_positives, prevalence"""
+    """those of ``score``, n_cells, n_positives, prevalence"""
 
     columns: np.ndarray
     """(n_selected,) of the genes that the forest may look at"""

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cellclassifier.data.features import log_normalize, total_counts
-from cellclassifier.models.one_vs_rest.forests import MIN_CELLS, SCORES, Fit
+from cellclassifier.data.features import log_normalize
+from cellclassifier.data.gene_counts import total_counts
+from cellclassifier.models.one_vs_rest.forests import MIN_CELLS, Fit
 from cellclassifier.models.one_vs_rest.options import SCHEMES
 
 COLUMN_NAMES = {
@@ -27,18 +28,39 @@ TIDY_NAMES = {
     "natural_auprc": "natural_auprc",
     "natural_recall": "natural_recall_at_90_precision",
 }
-BALANCED = tuple(COLUMN_NAMES[name] for name in SCORES[:4])
-NATURAL = tuple(COLUMN_NAMES[name] for name in SCORES[4:])
 RESULT_COLUMNS = (
-    *("Cell Type", "Negative Sampling", *BALANCED, "N Samples"),
-    *(f"{name} Std" for name in BALANCED),
-    *(column for name in NATURAL for column in (name, f"{name} Std")),
-    *("Prevalence", "N Held Out", "Note"),
+    "Cell Type",
+    "Negative Sampling",
+    "Accuracy",
+    "F1 Score",
+    "AUROC",
+    "AUPRC",
+    "N Samples",
+    "Accuracy Std",
+    "F1 Score Std",
+    "AUROC Std",
+    "AUPRC Std",
+    "Natural AUPRC",
+    "Natural AUPRC Std",
+    "Natural Recall at 90% Precision",
+    "Natural Recall at 90% Precision Std",
+    "Prevalence",
+    "N Held Out",
+    "Note",
 )
 IMPORTANCE_COLUMNS = (
-    *("cell_type", "scheme", "gene_id", "gene_symbol", "mdi_mean", "mdi_std"),
-    *("permutation_mean", "permutation_std", "mean_in", "mean_out"),
-    *("fraction_in", "fraction_out"),
+    "cell_type",
+    "scheme",
+    "gene_id",
+    "gene_symbol",
+    "mdi_mean",
+    "mdi_std",
+    "permutation_mean",
+    "permutation_std",
+    "mean_in",
+    "mean_out",
+    "fraction_in",
+    "fraction_out",
 )
 Finished = dict[Fit, dict[str, pd.DataFrame]]
 

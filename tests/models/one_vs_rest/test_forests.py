@@ -33,8 +33,8 @@ cell_counts = st.lists(st.integers(1, 60), min_size=1, max_size=8)
 
 def fitted(cells, jobs=1, seeds=SEEDS, options=OPTIONS):
     labels = cells.obs["cell_type"].to_numpy().astype(str)
-    parts = binary.parts_of(cells, seeds)
-    fits = binary.plan(labels, seeds)
+    parts = binary.parts_of_repeats(cells, seeds)
+    fits = binary.plan_fits(labels, seeds)
     done = dict(binary.fit_all(fits, cells, parts, options, jobs))
     return parts, {fit: done[fit] for fit in fits}
 
@@ -111,7 +111,7 @@ def test_parts_are_those_of_the_base_and_tiny_types_train():
     cells.obs["cell_type"] = pd.Categorical(
         np.where(np.arange(120) < 2, "tiny", cells.obs["cell_type"].astype(str))
     )
-    parts = binary.parts_of(cells, SEEDS)
+    parts = binary.parts_of_repeats(cells, SEEDS)
     assert (parts.iloc[:2] == "train").all().all()
     expected = split_cells(cells.obs["cell_type"].astype(str).to_numpy()[2:], 43)
     assert (parts[43].to_numpy()[2:] == expected).all()
@@ -120,7 +120,7 @@ def test_parts_are_those_of_the_base_and_tiny_types_train():
 def test_groups_stay_whole():
     cells = make_cells(300)
     cells.obs["group"] = np.repeat([f"donor{i}" for i in range(10)], 30)
-    parts = binary.parts_of(cells, SEEDS)
+    parts = binary.parts_of_repeats(cells, SEEDS)
     for seed in SEEDS:
         assert (pd.crosstab(cells.obs["group"], parts[seed]) > 0).sum(axis=1).max() == 1
 
@@ -140,7 +140,7 @@ def test_small_types_have_no_fit_but_a_row_that_says_why():
 
 def test_no_type_with_enough_cells_is_bad_input():
     with pytest.raises(InputError, match="no type has 10 cells"):
-        binary.plan(named({"A": 9, "B": 4}), SEEDS)
+        binary.plan_fits(named({"A": 9, "B": 4}), SEEDS)
 
 
 # One fit
@@ -189,7 +189,7 @@ def best_recall(positive, probability, precision) -> float:
 @pytest.mark.parametrize("part", ["counts", "labels"])
 def test_held_out_cells_change_nothing_that_is_learned(small_cells, part):
     seed = 42
-    parts = binary.parts_of(small_cells, [seed])
+    parts = binary.parts_of_repeats(small_cells, [seed])
     held_out = (parts[seed] != "train").to_numpy()
     labels = small_cells.obs["cell_type"].to_numpy().astype(str)
     other_cells, other_labels = small_cells.copy(), labels.copy()
