@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT
 
 from benchmarks import docs_tables
-from benchmarks.docs_tables import MARKED, TABLES, CrossTable, Table
+from benchmarks.docs_layouts import TABLES, CrossTable, Table
+from benchmarks.docs_tables import MARKED
 from benchmarks.records import read_record
 from cellclassifier import models
 from cellclassifier.annotation import command as annotation_command
