@@ -7,7 +7,7 @@ OUTPUT ?= model_output
 # interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
 SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick"
 
-.PHONY: run test lint bench images setup geneformer-files clean help
+.PHONY: run test lint bench images docs-tables setup geneformer-files clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -30,6 +30,9 @@ bench: $(VENV)/.bench  ## set up, run every benchmark (about an hour on 2 cores)
 
 images: $(VENV)/.run  ## remake the README's plots
 	$(BIN)/python -m benchmarks.images
+
+docs-tables: $(VENV)/.run  ## remake the docs' tables of figures from docs/records
+	$(BIN)/python -m benchmarks.docs_tables
 
 geneformer-files: $(VENV)/.run  ## fetch Geneformer's dictionaries and weights (44 MB)
 	$(BIN)/python finetune_geneformer.py --download

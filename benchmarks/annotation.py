@@ -1,4 +1,4 @@
-"""annotate.py: seconds and memory per baseline at full size, and on a file beyond memory.
+"""Annotation: seconds and memory per baseline at full size, and on a file beyond memory.
 
     python -m benchmarks.annotation
 
@@ -9,7 +9,6 @@ simulated ones, repeated), stored by rows, are annotated in chunks: memory must 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,12 @@ from benchmarks.common import (
     OUTPUT,
     full_size_cells,
     print_table,
-    recorded_peak_gib,
     run_measured,
+    run_record,
     script,
 )
-from cellclassifier.data.open import CellSource, open_cells
+from cellclassifier.data.cell_source import CellSource
+from cellclassifier.data.open import open_cells
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.output.files import atomic_path
 
@@ -67,14 +67,14 @@ def measure(method: str, cells: Path) -> dict:
     folder = OUTPUT / "annotation"
     options = ["--model", MODELS / method, "--cells", cells, "--output", folder]
     measured = run_measured(script("annotate.py", *options))
-    record = json.loads((folder / "results" / "run_annotate.json").read_text())
+    record = run_record(folder, "annotate")
     (facts,) = record["files"].values()
     return {
         "method": method,
         "cells": facts["cells"],
         "file_gib": round(cells.stat().st_size / 2**30, 2),
         "seconds": round(measured.seconds, 1),
-        "peak_gib": recorded_peak_gib(folder, "annotate"),
+        "peak_gib": record["peak_gib"],
         **{name: step["seconds"] for name, step in record["steps"].items()},
     }
 

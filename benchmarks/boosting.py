@@ -78,10 +78,17 @@ def _models(rounds: int) -> dict:
     except (ImportError, OSError) as error:  # its wheel needs a system-wide libgomp
         print(f"left out: LightGBM does not load here ({error})")
         return models
-    options = dict(max_depth=4, max_bin=31, subsample=0.7, subsample_freq=1, verbose=-1)
     models["LightGBM"] = (
         LGBMClassifier(
-            n_estimators=rounds, num_leaves=15, feature_fraction_bynode=0.1, n_jobs=jobs, **options
+            n_estimators=rounds,
+            max_depth=4,
+            max_bin=31,
+            num_leaves=15,
+            subsample=0.7,
+            subsample_freq=1,
+            feature_fraction_bynode=0.1,
+            n_jobs=jobs,
+            verbose=-1,
         ),
         False,
     )

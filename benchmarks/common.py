@@ -43,10 +43,9 @@ def run_measured(command: list[str], cwd: Path | str = ROOT) -> Measured:
     return Measured(time.perf_counter() - start, usage.ru_maxrss / unit, stdout)
 
 
-def recorded_peak_gib(output: Path, name: str) -> float:
-    """Peak memory of a root script's run, from its run record."""
-    record = json.loads((output / "results" / f"run_{name}.json").read_text())
-    return record["peak_gib"]
+def run_record(output: Path, name: str) -> dict:
+    """What a root script wrote of its run: options, data, seeds, versions, steps, "peak_gib"."""
+    return json.loads((output / "results" / f"run_{name}.json").read_text())
 
 
 def script(name: str, *options: object) -> list[str]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import tyro
 
-from benchmarks.common import OUTPUT, full_size_cells, print_table, run_measured, script
+from benchmarks.common import (
+    OUTPUT,
+    full_size_cells,
+    print_table,
+    run_measured,
+    run_record,
+    script,
+)
 
-# Published on the real file (see README): what the simulation's difficulty is set by.
+# Published on the real file (see docs/costs.md): what the simulation's difficulty is set by.
 PUBLISHED = {
     "logistic_regression": (0.812, 0.707),
     "random_forest": (0.68, 0.49),
@@ -49,7 +55,7 @@ def measure(config: Config) -> tuple[pd.DataFrame, pd.DataFrame, float, float]:
     if config.max_cells:
         options += ["--max-cells", config.max_cells]
     measured = run_measured(script("multiclass_baselines.py", *options))
-    record = json.loads((folder / "results" / "run_multiclass_baselines.json").read_text())
+    record = run_record(folder, "multiclass_baselines")
     combined = pd.read_csv(folder / "results" / "combined_results.csv")
     test = combined[combined["dataset"] == "test"]
     scores = test.groupby("method")[["accuracy", "macro_f1", "fit_seconds"]].mean()

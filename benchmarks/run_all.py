@@ -9,8 +9,19 @@ import time
 from benchmarks.common import ROOT
 
 MODULES = (
-    *("full_size", "real_data", "boosting", "binary_rf", "side_by_side", "growth"),
-    *("annotation", "unknown", "across", "geneformer_tokens", "geneformer"),
+    "full_size",
+    "real_data",
+    "real_forests",
+    "interviews",
+    "boosting",
+    "binary_rf",
+    "side_by_side",
+    "growth",
+    "annotation",
+    "unknown",
+    "across",
+    "geneformer_tokens",
+    "geneformer",
 )
 
 

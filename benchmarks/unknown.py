@@ -2,9 +2,12 @@
 
     python -m benchmarks.unknown                          # shared cells.npy and ifnb
     python -m benchmarks.unknown --cells my.h5ad --methods gbdt
+    python -m benchmarks.unknown --record                 # also writes docs/records
 
 Every type is left out of training in turn; the model is trained, calibrated and given thresholds
-without it, then sees its cells beside test cells of known types. Outputs, under model_output/:
+without it, then sees its cells beside test cells of known types. The measure was chosen with
+splits 142 and 143 of these data sets, so the figures in docs are of split 42. Outputs, under
+model_output/:
 
     results/unknown_types.csv          one row per data set, method and left-out type
     results/rejection_curve.csv        accuracy against share kept, all types known
@@ -24,15 +27,16 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from benchmarks.common import print_table, shared_data
-from cellclassifier import cli as command
+from benchmarks.records import write_record
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.classifier import make_baseline
-from cellclassifier.output.files import Output
+from cellclassifier.options import available_cores
+from cellclassifier.output.folder import Output
 from cellclassifier.plots import novelty as novelty_plots
-from cellclassifier.protocol.evaluation import train
 from cellclassifier.protocol.splits import PARTS, split_cells, types_with_at_least
 
+COMMAND = "python -m benchmarks.unknown"
 MIN_CELLS = 3  # of a type, to be in all three parts
 KEPT = np.round(np.arange(0.5, 1.001, 0.01), 2)  # shares of the rejection curve
 
@@ -53,28 +57,31 @@ class Config:
     output: Path = Path("model_output")
     """folder for tables and plots"""
 
+    record: bool = False
+    """also write docs/records/unknown_types.json and rejection.json"""
+
 
 def main(config: Config) -> None:
     """Print AUROC and share caught per left-out type, and the rejection curve."""
     output = Output(config.output)
-    strangers, curves = [], []
+    unknown, curves, files = [], [], {}
     for name, path in data_sets(config.cells).items():
         cells = read_cells(CellsOptions(cells=path))
-        types = cells.obs["cell_type"].cat.categories
-        plan = [(method, left_out) for method in config.methods for left_out in types]
-        rows = [
-            measure_stranger(cells, method, left_out, config.seed)
-            for method, left_out in tqdm(plan, desc=name)
-        ]
-        table = pd.DataFrame(rows).assign(data=name)
+        files[name] = cells.uns["source"]
+        table = measure_all(cells, config).assign(data=name)
         curve = pd.concat([rejection_curve(cells, m, config.seed) for m in config.methods])
-        strangers.append(table)
+        unknown.append(table)
         curves.append(curve.assign(data=name))
         draw(table, curves[-1], name, output)
-    strangers, curves = pd.concat(strangers), pd.concat(curves)
-    output.csv("unknown_types", strangers)
+    unknown, curves = pd.concat(unknown), pd.concat(curves)
+    output.csv("unknown_types", unknown)
     output.csv("rejection_curve", curves)
-    report(strangers, curves)
+    report(unknown, curves)
+    if config.record:
+        means = over_types(unknown).reset_index()
+        shares = at_few_shares(curves).reset_index()
+        for name, rows in {"unknown_types": means, "rejection": shares}.items():
+            print(write_record(name, COMMAND, rows, [config.seed], files))
 
 
 def data_sets(given: Path | None) -> dict[str, Path]:
@@ -85,34 +92,41 @@ def data_sets(given: Path | None) -> dict[str, Path]:
     return {name.split(".")[0].split("_")[0]: path for name, path in found.items() if path}
 
 
-def measure_stranger(cells: ad.AnnData, method: str, left_out: str, seed: int) -> dict:
+def measure_all(cells: ad.AnnData, config: Config) -> pd.DataFrame:
+    """``measure_unknown`` of every method and type."""
+    types = cells.obs["cell_type"].cat.categories
+    plan = [(method, left_out) for method in config.methods for left_out in types]
+    rows = [measure_unknown(cells, *one, config.seed) for one in tqdm(plan)]
+    return pd.DataFrame(rows)
+
+
+def measure_unknown(cells: ad.AnnData, method: str, left_out: str, seed: int) -> dict:
     """Train without a type, then score its cells and test cells of the others."""
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     known = cells[labels != left_out]
     known = known[types_with_at_least(known.obs["cell_type"].astype(str), MIN_CELLS)].copy()
     model, test = trained(known, method, seed)
-    strange, known = judged(model, cells[labels == left_out].copy()), judged(model, test)
-    is_strange = np.repeat([1, 0], [len(strange), len(known)])
+    unknown, known = judged(model, cells[labels == left_out].copy()), judged(model, test)
+    is_unknown = np.repeat([1, 0], [len(unknown), len(known)])
     return {
         "method": method,
         "left_out": left_out,
-        "n_cells": len(strange),
-        "auroc": roc_auc_score(is_strange, pd.concat([strange, known])["score"]),
-        "caught": strange["refused"].mean(),
+        "n_cells": len(unknown),
+        "auroc": roc_auc_score(is_unknown, pd.concat([unknown, known])["score"]),
+        "caught": unknown["refused"].mean(),
         "known_refused": known["refused"].mean(),
         # What a threshold would catch that refuses exactly 5 % of these test cells.
-        "caught_at_5": (strange["score"] > known["score"].quantile(0.95)).mean(),
+        "caught_at_5": (unknown["score"] > known["score"].quantile(0.95)).mean(),
     }
 
 
 def trained(cells: ad.AnnData, method: str, seed: int) -> tuple[GeneClassifier, ad.AnnData]:
     """A model with calibration and thresholds, and the test cells it has not seen."""
-    labels = cells.obs["cell_type"].to_numpy().astype(str)
-    parts = split_cells(labels, seed)
-    subsets = {part: cells[parts == part].copy() for part in PARTS}
-    model = make_baseline(method, seed=seed, quick=True, jobs=command.available_cores())
-    train(model, subsets)
-    return model, subsets["test"]
+    parts = split_cells(cells.obs["cell_type"].to_numpy().astype(str), seed)
+    train, val, test = (cells[parts == part].copy() for part in PARTS)
+    model = make_baseline(method, seed=seed, quick=True, jobs=available_cores())
+    model.fit(train, train.obs["cell_type"], validation=(val, val.obs["cell_type"]))
+    return model, test
 
 
 def judged(model: GeneClassifier, cells: ad.AnnData) -> pd.DataFrame:
@@ -126,7 +140,7 @@ def judged(model: GeneClassifier, cells: ad.AnnData) -> pd.DataFrame:
 
 
 def rejection_curve(cells: ad.AnnData, method: str, seed: int) -> pd.DataFrame:
-    """Accuracy of the least strange test cells, for shares from half to all of them."""
+    """Accuracy of the test cells of lowest novelty score, for shares from half to all of them."""
     cells = cells[types_with_at_least(cells.obs["cell_type"].astype(str), MIN_CELLS)].copy()
     model, test = trained(cells, method, seed)
     right = judged(model, test).sort_values("score", kind="stable")["right"]
@@ -141,19 +155,27 @@ def draw(table: pd.DataFrame, curve: pd.DataFrame, name: str, output: Output) ->
     output.figure(f"rejection_curve_{name}", novelty_plots.rejection(curve, name))
 
 
-def report(strangers: pd.DataFrame, curves: pd.DataFrame) -> None:
+def report(unknown: pd.DataFrame, curves: pd.DataFrame) -> None:
     """Print per type, then the means over types, then the curve at a few shares."""
-    numbers = ["auroc", "caught", "known_refused", "caught_at_5"]
-    types = strangers.pivot(
-        index=["data", "left_out"], columns="method", values=["auroc", "caught"]
-    )
+    types = unknown.pivot(index=["data", "left_out"], columns="method", values=["auroc", "caught"])
     print_table("unknown types: AUROC and share caught", types.round(3))
-    by_data = strangers.groupby(["data", "method"])[numbers].mean()
-    everything = pd.concat({"all": strangers.groupby("method")[numbers].mean()}, names=["data"])
-    print_table("unknown means: over left-out types", pd.concat([by_data, everything]).round(3))
+    print_table("unknown means: over left-out types", over_types(unknown).round(3))
+    print_table("rejection: accuracy by share kept", at_few_shares(curves).round(3))
+
+
+def over_types(unknown: pd.DataFrame) -> pd.DataFrame:
+    """Mean figures over left-out types, of every data set and of all of them, per method."""
+    numbers = ["auroc", "caught", "known_refused", "caught_at_5"]
+    by_data = unknown.groupby(["data", "method"])[numbers].mean()
+    everything = pd.concat({"all": unknown.groupby("method")[numbers].mean()}, names=["data"])
+    return pd.concat([by_data, everything])
+
+
+def at_few_shares(curves: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy at 70 to 100 % of the cells kept: columns accuracy_70 ..., per data set, method."""
     some = curves[curves["kept"].isin([1.0, 0.95, 0.9, 0.8, 0.7])]
-    curve = some.pivot(index=["data", "method"], columns="kept", values="accuracy")
-    print_table("rejection: accuracy by share kept", curve.round(3))
+    table = some.pivot(index=["data", "method"], columns="kept", values="accuracy")
+    return table.set_axis([f"accuracy_{share:.0%}".rstrip("%") for share in table.columns], axis=1)
 
 
 if __name__ == "__main__":

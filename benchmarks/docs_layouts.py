@@ -1,0 +1,214 @@
+"""What the tables of figures in the docs hold, and how each figure is written."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+
+MEAN = "{%s_mean:.3f} ± {%s_std:.3f}"  # of a metric, over splits
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a record as they stand: headings of columns, and what is written into each.
+
+    record: its name; columns: heading -> template of ``str.format`` over a row's values.
+    """
+
+    record: str
+    columns: dict[str, str]
+
+    def lines(self, rows: list[dict]) -> list[list[str]]:
+        """The cells of the table, headings first."""
+        found = [[filled(text, row) for text in self.columns.values()] for row in rows]
+        return [list(self.columns), *found]
+
+
+@dataclass(frozen=True)
+class CrossTable:
+    """Rows of a record as cells of a table: one value's texts down, another's across.
+
+    down, cell: templates; across: a name of the rows' values, whose texts are the headings.
+    """
+
+    record: str
+    heading: str
+    down: str
+    across: str
+    cell: str
+
+    def lines(self, rows: list[dict]) -> list[list[str]]:
+        """The cells of the table, headings first."""
+        texts = {(filled(self.down, r), r[self.across]): filled(self.cell, r) for r in rows}
+        down = list(dict.fromkeys(name for name, _ in texts))
+        across = list(dict.fromkeys(name for _, name in texts))
+        found = [[name, *(texts.get((name, other), "") for other in across)] for name in down]
+        return [[self.heading, *(f"`{name}`" for name in across)], *found]
+
+
+def filled(template: str, row: dict) -> str:
+    """A template with a row's values; empty where one of them is missing."""
+    names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    if any(row.get(name) is None for name in names):
+        return ""
+    return template.format(**row)
+
+
+def mean(metric: str) -> str:
+    """The template of a metric's mean and standard deviation."""
+    return MEAN % (metric, metric)
+
+
+def by_method(metric: str) -> CrossTable:
+    """A metric of the baselines: data sets down, methods across."""
+    data = "{data}: {n_cells:,} cells, {n_types} types"
+    return CrossTable("baselines", "data", data, "method", mean(metric))
+
+
+ORIGIN_OF_LABELS = {
+    "cells": "{data}",
+    "largest type": "{majority:.3f}",
+    "best Spearman match": "{rank_match:.3f}",
+    "learned rank rule": "{rank_rule:.3f}",
+    "model of all genes": "{all_genes:.3f}",
+    "z": "{z:+.1f}",
+    "sentence": "{sentence}",
+}
+TABLES: dict[str, Table | CrossTable] = {
+    "baselines_macro_f1": by_method("macro_f1"),
+    "baselines_accuracy": by_method("accuracy"),
+    "baselines_ece": by_method("ece"),
+    "baselines_ece_raw": by_method("ece_raw"),
+    "binary_rf": Table(
+        "binary_rf",
+        {
+            "data": "{data}",
+            "type": "{cell_type}",
+            "AUROC, even": mean("auroc_even"),
+            "AUROC, random": mean("auroc_random"),
+            "natural AUPRC, even": mean("natural_auprc_even"),
+            "natural AUPRC, random": mean("natural_auprc_random"),
+            "share": "{prevalence:.1%}",
+        },
+    ),
+    "interview": Table("interview", ORIGIN_OF_LABELS),
+    "interview_simulated": Table("interview_simulated", ORIGIN_OF_LABELS),
+    "full_size": Table(
+        "full_size",
+        {
+            "step": "{step}",
+            "seconds": "{seconds}",
+            "peak GiB": "{peak_gib:.2f}",
+            "accuracy": "{accuracy:.3f}",
+            "macro-F1": "{macro_f1:.3f}",
+            "published on the real file": "{published}",
+        },
+    ),
+    "growth": Table(
+        "growth",
+        {"cells": "{cells:,}", "seconds": "{seconds}", "peak GiB": "{peak_gib:.2f}"},
+    ),
+    "side_by_side": Table(
+        "side_by_side",
+        {
+            "": "{way}",
+            "seconds": "{seconds}",
+            "peak GiB": "{peak_gib:.2f}",
+            "forest macro-F1": mean("random_forest"),
+            "boosting macro-F1": mean("gbdt"),
+            "own macro-F1": mean("own"),
+        },
+    ),
+    "binary_rf_full_size": Table(
+        "binary_rf_full_size",
+        {
+            "fits": "{fits}",
+            "seconds": "{seconds}",
+            "seconds of processor time": "{cpu_seconds}",
+            "peak GiB": "{peak_gib:.2f}",
+        },
+    ),
+    "binary_rf_costs": Table(
+        "binary_rf_costs",
+        {
+            "": "{way}",
+            "trees": "{trees:,}",
+            "seconds in fits": "{fit_seconds}",
+            "ms per tree": "{ms_per_tree}",
+            "peak GiB": "{peak_gib:.2f}",
+            "mean AUROC": "{auroc:.3f}",
+        },
+    ),
+    "boosting": Table(
+        "boosting",
+        {
+            "library": "{library}",
+            "seconds per round": "{seconds_per_round}",
+            "macro-F1 after 20 rounds": "{macro_f1:.2f}",
+        },
+    ),
+    "annotation": Table(
+        "annotation",
+        {
+            "method": "{method}",
+            "cells": "{cells:,}",
+            "file": "{file}",
+            "seconds": "{seconds}",
+            "peak GiB": "{peak_gib:.2f}",
+        },
+    ),
+    "unknown_types": Table(
+        "unknown_types",
+        {
+            "cells": "{data}",
+            "method": "`{method}`",
+            "AUROC": "{auroc:.3f}",
+            "caught": "{caught:.0%}",
+            "known refused": "{known_refused:.1%}",
+        },
+    ),
+    "rejection": Table(
+        "rejection",
+        {
+            "cells": "{data}",
+            "method": "`{method}`",
+            "all": "{accuracy_100:.3f}",
+            "95 % kept": "{accuracy_95:.3f}",
+            "90 % kept": "{accuracy_90:.3f}",
+            "80 % kept": "{accuracy_80:.3f}",
+            "70 % kept": "{accuracy_70:.3f}",
+        },
+    ),
+    "across": Table(
+        "across",
+        {
+            "annotated file": "{data}",
+            "its label": "{label}",
+            "cells": "{cells}",
+            "most often named": "{named}",
+            "unknown": "{unknown:.0%}",
+        },
+    ),
+    "geneformer_speed": Table(
+        "geneformer_speed",
+        {
+            "`--max-tokens`": "{max_tokens:,}",
+            "training, cells/s: reference": "{train_reference}",
+            "ours": "{train_ours}",
+            "ours, frozen": "{train_frozen}",
+            "padding": "{padding}",
+            "inference, cells/s: reference": "{infer_reference}",
+            "ours ": "{infer_ours}",
+        },
+    ),
+    "geneformer_scores": Table(
+        "geneformer_scores",
+        {
+            "": "{start}",
+            "`--max-tokens`": "{max_tokens}",
+            "accuracy": "{accuracy:.3f}",
+            "macro-F1": "{macro_f1:.3f}",
+            "seconds": "{seconds}",
+        },
+    ),
+}
