@@ -13,7 +13,7 @@ import tyro
 
 from benchmarks.common import OUTPUT, print_table, run_measured, script, shared_data
 from cellclassifier.data.read import CellsOptions, read_cells
-from cellclassifier.models.geneformer.tokenizer import flat_tokens, tokenize
+from cellclassifier.models.geneformer.tokenizer import tokenize
 from cellclassifier.models.geneformer.vocabulary import learn_vocabulary
 
 FROM_SCRATCH, PRETRAINED_HERE = "from scratch", "from scratch, masked genes first"
@@ -74,7 +74,8 @@ def write_tokens(cells_path: Path, path: Path) -> None:
     """Tokens of all cells with the vocabulary learned from them: for speed, not for scores."""
     cells = read_cells(CellsOptions(cells=cells_path))
     vocabulary = learn_vocabulary(cells.X, cells.var_names.to_numpy(str))
-    tokens, bounds = flat_tokens(tokenize(cells, vocabulary))
+    counts = vocabulary.match(cells.var).align(cells.X)
+    tokens, bounds = tokenize(counts.counts, counts.totals, vocabulary.medians)
     labels = cells.obs["cell_type"].cat.codes.to_numpy().astype(np.int64)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, tokens=tokens, bounds=bounds, labels=labels, n_tokens=len(vocabulary))

@@ -79,8 +79,8 @@ def parsed() -> argparse.Namespace:
 def read_tokens(path: Path, max_tokens: int) -> tuple[TokenCells, int]:
     """Cells of a tokens file (tokens, bounds, labels, n_tokens), and the size of the vocabulary."""
     with np.load(path) as file:
-        cells = TokenCells.from_bounds(file["tokens"], file["bounds"], file["labels"], max_tokens)
-        return cells, int(file["n_tokens"])
+        cells = TokenCells.from_bounds(file["tokens"], file["bounds"], file["labels"])
+        return cells.cut(max_tokens), int(file["n_tokens"])
 
 
 def make_network(n_tokens: int, n_types: int, way: str, device: torch.device):

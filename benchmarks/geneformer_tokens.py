@@ -15,9 +15,10 @@ import tyro
 
 from benchmarks.common import full_size_cells, print_table, run_measured, script
 from cellclassifier.data.read import CellsOptions, read_cells
-from cellclassifier.models.geneformer.tokenizer import MAX_TOKENS, tokenize
+from cellclassifier.models.geneformer.stored_tokens import StoredTokens
+from cellclassifier.models.geneformer.tokenizer import MAX_TOKENS
 from cellclassifier.models.geneformer.vocabulary import FIRST_GENE, TARGET_SUM, Vocabulary
-from cellclassifier.output.files import peak_memory_gib, reset_peak_memory
+from cellclassifier.output.record import peak_memory_gib, reset_peak_memory
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,20 @@ def measure(path: Path, n_cells: int, plain_cells: int) -> dict:
     cells = read_quietly(path)[:n_cells].copy()
     # Simulated genes are in no dictionary: one of the same size, with medians like real ones.
     medians = np.random.default_rng(0).gamma(4, 0.5, cells.n_vars) + 0.5
-    vocabulary = Vocabulary(cells.var_names.to_numpy(str), medians)
-    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    genes = cells.var_names.to_numpy(str)
+    vocabulary = Vocabulary(genes, medians, genes)
     reset_peak_memory()
     start = time.perf_counter()
-    tokens = tokenize(cells, vocabulary, labels)
+    stored = StoredTokens.of(cells, "benchmark", vocabulary)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        tokens.save_to_disk(folder)
+        stored.save(Path(folder) / "tokens")
     seconds = time.perf_counter() - start
     peak = peak_memory_gib()
     plain = plain_seconds(cells[:plain_cells], vocabulary)
     return {
         "cells": n_cells,
-        "mean_tokens": float(np.mean(tokens["length"])),
+        "mean_tokens": float(stored.tokens.lengths.mean()),
         "tokenize_seconds": made - start,
         "with_save_seconds": seconds,
         "peak_gib": peak,
