@@ -57,7 +57,7 @@ def run_script(*options, launcher=(), cwd=ROOT, **environment) -> subprocess.Com
         env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
 
 
@@ -142,20 +142,30 @@ def test_parts_are_those_of_the_baselines(first_run, tmp_path):
     assert set(combined["method"]) == set(types["method"])
 
 
-def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
-    options = (*TINY, "--cells", data, "--output", tmp_path, "--epochs", 2, "--n-splits", 2)
-    options += ("--learning-rate", "5e-3", "--pretrain-epochs", 1)
-    process = subprocess.Popen(
-        [sys.executable, "finetune_geneformer.py", *map(str, options)],
+def start_script(*options, launcher=(sys.executable,)) -> subprocess.Popen:
+    """The script in a group of processes of its own."""
+    return subprocess.Popen(
+        [*map(str, launcher), "finetune_geneformer.py", *map(str, options)],
         cwd=ROOT,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".checkpoints/*/geneformer-split43/pretraining/step-*")):
+
+
+def wait_for(process: subprocess.Popen, folder: Path, pattern: str) -> None:
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(pattern)):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
+    options = (*TINY, "--cells", data, "--output", tmp_path, "--epochs", 2, "--n-splits", 2)
+    options += ("--learning-rate", "5e-3", "--pretrain-epochs", 1)
+    process = start_script(*options)
+    wait_for(process, tmp_path, ".checkpoints/*/geneformer-split43/pretraining/step-*")
     process.send_signal(signal.SIGKILL)
     process.wait()
     script.main(config_of(data, tmp_path, pretrain_epochs=1))
@@ -180,6 +190,23 @@ def test_two_processes_train_as_one(data, tmp_path):
     # AdamW hides a wrong scale of the gradient, the losses show it.
     histories = (csv_of(tmp_path / name, "fine_tuning/training_history") for name in ("two", "one"))
     pd.testing.assert_frame_equal(*histories, rtol=1e-3, check_exact=False)
+
+
+def test_two_processes_go_on_together(data, tmp_path):
+    """Both killed within fine-tuning: the second start ends with the first one's results."""
+    torchrun = (Path(sys.executable).with_name("torchrun"), "--nproc-per-node", 2)
+    options = ("--cells", data, "--epochs", 4, "--n-splits", 1, "--learning-rate", "5e-3", *TINY)
+    whole, killed = (*options, "--output", tmp_path / "1"), (*options, "--output", tmp_path / "2")
+    process = start_script(*killed, launcher=torchrun)
+    wait_for(process, tmp_path / "2", ".checkpoints/*/geneformer-split42/fine-tuning/step-*")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for way in (whole, killed):
+        done = run_script(*way, launcher=torchrun)
+        assert done.returncode == 0, done.stderr[-3000:]
+    expected, found = predictions_of(tmp_path / "1"), predictions_of(tmp_path / "2")
+    pd.testing.assert_frame_equal(found, expected)
+    assert not list(tmp_path.glob("2/.checkpoints/*/*"))
 
 
 def test_bad_input_is_one_sentence_and_exit_code_2(data, tmp_path):

@@ -62,7 +62,8 @@ def train(
     full and smaller pieces do not help, when the loss is no number any more, and for checkpoints
     of another training.
     """
-    with torch.random.fork_rng():  # the caller's random numbers stay as they are
+    gpus = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(gpus):  # the caller's random numbers stay as they are
         return Loop(network, task, options, seed, device, folder).run()
 
 

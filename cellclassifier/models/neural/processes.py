@@ -33,10 +33,13 @@ def share(samples: np.ndarray, place: int, n_processes: int) -> np.ndarray:
 
 def join(device: torch.device) -> None:
     """Meet the other processes of torchrun, once, before anything is computed together."""
+    import torch
     import torch.distributed as group
 
     if n_processes() == 1 or group.is_initialized():
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # what nccl waits on
     group.init_process_group("nccl" if device.type == "cuda" else "gloo")
     atexit.register(_leave)
 
