@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.data import features
-from cellclassifier.data import gene_symbols as genes
+from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import described
@@ -77,11 +77,11 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     labels = pd.Categorical(obs["cell_type"].fillna(NO_LABEL).astype(str))
     cells = ad.AnnData(matrix, obs=pd.DataFrame({"cell_type": labels}, index=_unique(obs.index)))
     cells.var_names = _unique(var.index)
-    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str))
+    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str))
     if has_counts and options.drop_empty_cells:
         cells = drop_or_refuse_empty(cells, True)
     if options.drop_unmapped_genes:
-        cells = genes.drop_unmapped(cells)
+        cells = drop_unmapped(cells)
     return Inspected(cells, described(source), suspicious + _odd(cells, has_counts), has_counts)
 
 
