@@ -20,8 +20,6 @@ import numpy as np
 import platformdirs
 
 from cellclassifier.data.gene_names import ENSEMBL, ENSEMBL_ID, kind_of_ids, strip_version
-from cellclassifier.data.gene_names import SYMBOLS as SYMBOLS
-from cellclassifier.data.gene_names import are_genes as are_genes
 from cellclassifier.data.safe_pickle.load import load_pickle
 from cellclassifier.errors import InputError
 
@@ -39,7 +37,6 @@ log = logging.getLogger(__name__)
 def symbols_of(
     gene_ids: Sequence[str] | np.ndarray,
     dictionary_folder: str | Path = Path("geneformer_files"),
-    client: Any = None,
     cache_folder: str | Path | None = None,
     server: str | None = None,
 ) -> np.ndarray:
@@ -56,8 +53,6 @@ def symbols_of(
         Ids, shape (n_genes,).
     dictionary_folder
         Where to look for gene_name_id_dict*.pkl (symbol -> Ensembl id).
-    client
-        A mygene client to use instead of one made for `server`.
     cache_folder
         Where gene_symbols.json is kept; by default the user's cache folder.
     server
@@ -84,7 +79,7 @@ def symbols_of(
         folder = cache_folder or platformdirs.user_cache_dir("cellclassifier", appauthor=False)
         cache_file = Path(folder) / "gene_symbols.json"
         server = server or os.environ.get("CELLCLASSIFIER_MYGENE") or SERVER
-        known |= _from_cache_or_mygene(missing, cache_file, client, server)
+        known |= _from_cache_or_mygene(missing, cache_file, server)
     return np.array(
         [known.get(bare) or full for bare, full in zip(bare_ids, gene_ids, strict=True)], dtype=str
     )
@@ -128,7 +123,7 @@ def _from_dictionary(folder: Path) -> dict[str, str | None]:
 
 
 def _from_cache_or_mygene(
-    missing: list[str], cache_file: Path, client: Any, server: str
+    missing: list[str], cache_file: Path, server: str
 ) -> dict[str, str | None]:
     known = _read_cache(cache_file)
     missing = [gene_id for gene_id in missing if gene_id not in known]
@@ -137,7 +132,7 @@ def _from_cache_or_mygene(
     answers: dict[str, str | None] = {}
     host = urlsplit(server).hostname or server
     try:
-        client = client or _client(server)
+        client = _client(server)
         for start in range(0, len(missing), BATCH):
             answers |= _ask(client, missing[start : start + BATCH])
     except Exception as error:  # no network, no mygene, a broken answer: symbols are only labels

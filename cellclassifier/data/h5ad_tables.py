@@ -154,15 +154,16 @@ def add_columns(file: h5py.File, columns: pd.DataFrame) -> None:
     """
     _modernise(file)
     obs = file["obs"]
-    index = obs.attrs["_index"]
+    index = _index_name(obs)
     if index in columns:
         raise InputError(
             f"the cell names in obs are themselves called {index!r}, as is a column to be added: "
             "rename the index of obs"
         )
+    before = column_names(obs)
     for name, column in columns.items():
         ad.io.write_elem(obs, name, column.values)
-    others = [name for name in obs.attrs.get("column-order", ()) if name not in columns]
+    others = [name for name in before if name not in columns]
     order = np.array([*others, *columns.columns], dtype=h5py.string_dtype())
     obs.attrs["column-order"] = order
 
@@ -173,7 +174,7 @@ def _modernise(file: h5py.File) -> None:
         if isinstance(file["obs"], h5py.Dataset):
             tables = {key: table_of(file[key]) for key in ("obs", "var")}
             _forget_old_categories(file, list(tables.values()))
-        elif file["obs"].attrs.get("encoding-version") != CURRENT:
+        elif attribute(file["obs"], "encoding-version", "") != CURRENT:
             tables = {"obs": table_of(file["obs"])}
         else:
             return

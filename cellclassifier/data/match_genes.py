@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.data.gene_counts import GeneCounts, picked, total_counts
-from cellclassifier.data.gene_symbols import are_genes, kind_of_ids, strip_version
+from cellclassifier.data.gene_names import are_genes, kind_of_ids, strip_version
 from cellclassifier.errors import InputError
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,8 @@ from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.digests import sha256
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
-from cellclassifier.data.open import find_cells as find_cells  # scripts look for it here
 from cellclassifier.data.open import open_file
-from cellclassifier.data.options import CellsOptions as CellsOptions
+from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.validate import (
     check_counts,
     check_groups,

@@ -32,7 +32,7 @@ def check_counts(counts, n_cells: int, n_genes: int) -> sp.csr_matrix:
         raise InputError("the counts are no numeric matrix: expected cells x genes")
     if counts.shape != (n_cells, n_genes):
         raise ValueError(f"{counts.shape} counts, expected {(n_cells, n_genes)}")
-    csr = _csr(counts)
+    csr = as_csr(counts)
     for start in range(0, csr.nnz, CHUNK):
         _check_values(csr.data[start : start + CHUNK], csr)
     if csr.dtype != np.float32:
@@ -42,7 +42,7 @@ def check_counts(counts, n_cells: int, n_genes: int) -> sp.csr_matrix:
     return csr
 
 
-def _csr(counts) -> sp.csr_matrix:
+def as_csr(counts) -> sp.csr_matrix:
     """The same values as CSR in a type that scipy knows; no copy if they are that already."""
     if not sp.issparse(counts):
         return sp.csr_matrix(usable(np.asarray(counts)))

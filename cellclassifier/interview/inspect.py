@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata.utils import make_index_unique
 
 from cellclassifier.data import features
-from cellclassifier.data import gene_symbols as genes
+from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import described
 from cellclassifier.data.validate import (
+    as_csr,
     check_counts,
     check_labels,
     check_names,
@@ -26,6 +29,7 @@ NO_LABEL = "(no label)"
 SMALL_TYPE = 10  # cells
 FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from
 FEWEST_GENES = 3  # whose share of the counts differs between cells: a plane needs two dimensions
+SOME_CELLS = 1000
 HIGH_MITOCHONDRIAL = 0.2  # share of a cell's counts, above which it is taken for a dying cell
 
 
@@ -51,7 +55,8 @@ class Inspected:
             raise InputError("fewer than 2 types have counts")
         if cells.n_obs < FEWEST_CELLS:
             raise InputError(f"{cells.n_obs} cells have counts, at least {FEWEST_CELLS} are needed")
-        if n_varying(cells.X) < FEWEST_GENES:
+        first = cells.X[:SOME_CELLS]  # which nearly always are enough to see it
+        if n_varying(first) < FEWEST_GENES and n_varying(cells.X) < FEWEST_GENES:
             raise InputError(f"fewer than {FEWEST_GENES} genes differ between cells")
         return cells.copy()
 
@@ -77,11 +82,11 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     labels = pd.Categorical(obs["cell_type"].fillna(NO_LABEL).astype(str))
     cells = ad.AnnData(matrix, obs=pd.DataFrame({"cell_type": labels}, index=_unique(obs.index)))
     cells.var_names = _unique(var.index)
-    cells.var["gene_symbol"] = genes.symbols_of(cells.var_names.to_numpy(str))
+    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str))
     if has_counts and options.drop_empty_cells:
         cells = drop_or_refuse_empty(cells, True)
     if options.drop_unmapped_genes:
-        cells = genes.drop_unmapped(cells)
+        cells = drop_unmapped(cells)
     return Inspected(cells, described(source), suspicious + _odd(cells, has_counts), has_counts)
 
 
@@ -94,7 +99,7 @@ def _tried(suspicious: list[str], check, *arguments):
 
 def _finite_values(counts) -> sp.csr_matrix:
     """The values that are no counts, so far as they can be shown; zeros where not finite."""
-    values = sp.csr_matrix(counts, dtype=np.float32, copy=True)
+    values = as_csr(counts).astype(np.float32, copy=True)
     values.data[~np.isfinite(values.data)] = 0
     values.eliminate_zeros()
     return values
@@ -102,9 +107,9 @@ def _finite_values(counts) -> sp.csr_matrix:
 
 def _unique(names: pd.Index) -> pd.Index:
     """Names as texts; the second and later of a name get a number."""
-    texts = names.astype(str).to_series()
-    number = texts.groupby(texts.to_numpy()).cumcount().to_numpy()
-    return pd.Index([f"{t}-{n}" if n else t for t, n in zip(texts, number, strict=True)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about names that end in such a number already
+        return make_index_unique(pd.Index(names.astype(str).to_numpy()))
 
 
 def _odd(cells: ad.AnnData, has_counts: bool) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from damaged import list_as_attribute, write_good
 
 from cellclassifier.data.formats.sample import sample_path
 from cellclassifier.data.open import open_cells, write_annotated
@@ -98,6 +99,24 @@ def test_other_rows_and_other_files_are_refused(small_cells, tmp_path, cells_npy
     with pytest.raises(InputError, match=r"--write-h5ad needs an .h5ad"):
         write_annotated(open_cells(cells_npy), COLUMNS[:90], tmp_path / "out.h5ad")
     assert not (tmp_path / "out.h5ad").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        list_as_attribute("obs", "column-order"),
+        lambda file: file["obs"].attrs.__delitem__("column-order"),
+        lambda file: file["obs"].attrs.create("encoding-version", [1.5, 2]),
+    ],
+)
+def test_a_damaged_obs_is_a_sentence(tmp_path, damage):
+    path = write_good(tmp_path / "in.h5ad")
+    with h5py.File(path, "r+") as file:
+        damage(file)
+    source = open_cells(path)
+    columns = COLUMNS[: source.n_cells].set_axis(source.cell_names)
+    with pytest.raises(InputError, match=r"in.h5ad cannot be copied with new columns .*complete"):
+        write_annotated(source, columns, tmp_path / "out.h5ad")
 
 
 @pytest.fixture

@@ -123,6 +123,21 @@ def test_empty_and_duplicate_cells_and_names(tmp_path, small_cells):
     assert "labels" in values_of(run(path, tmp_path / "out"))
 
 
+def test_names_become_unique_whatever_they_end_in(tmp_path, small_cells):
+    genes = ["a", "a", "a-1", "a", *small_cells.var_names[4:]]
+    labels = small_cells.obs["cell_type"].to_numpy().astype(str)
+    found = inspect(write_npy(tmp_path / "cells.npy", small_cells.X, labels, genes))
+    assert found.cells.var_names.is_unique and list(found.cells.var_names[[0, 2]]) == ["a", "a-1"]
+
+
+def test_half_precision_is_shown(tmp_path, small_cells):
+    values = np.log1p(small_cells.X.toarray()).astype(np.float16)
+    labels = small_cells.obs["cell_type"].to_numpy().astype(str)
+    found = inspect(write_npy(tmp_path / "cells.npy", values, labels, list(small_cells.var_names)))
+    assert not found.has_counts and "log-normalised" in found.suspicious[0]
+    np.testing.assert_array_equal(found.cells.X.toarray(), values.astype(np.float32))
+
+
 def test_odd_counts_are_named(small_cells):
     flat = small_cells.copy()
     flat.X = sp.csr_matrix((flat.X.toarray() > 0).astype(np.float32))
