@@ -186,28 +186,27 @@ def test_an_importance_that_is_none_is_refused(importance):
         GeneMatch(SYMBOLS[:3], np.array([0])).share_found(np.array(importance))
 
 
-def test_required_genes_are_reported():
-    said = []
+def test_required_genes_are_reported(said):
     match = match_genes(IDS, SYMBOLS, table(IDS[:24]))
     importance = np.r_[np.full(24, 4.0), np.full(6, 1.0)]
-    share = require_genes(match, importance, 0.9, table(IDS[:24]), said.append)
+    share = require_genes(match, importance, 0.9, table(IDS[:24]))
     assert share == pytest.approx(96 / 102)
-    assert said == ["Genes: 24 of the model's 30 found (94.1 % of their importance)."]
+    assert said() == ["Genes: 24 of the model's 30 found (94.1 % of their importance)."]
 
 
 def test_too_few_genes_are_refused_and_both_kinds_named():
     var = table(["Actb", *SYMBOLS[:3]])
     match = match_genes(IDS, SYMBOLS, var)
     with pytest.raises(InputError) as error:
-        require_genes(match, np.ones(30), 0.5, var, [].append)
+        require_genes(match, np.ones(30), 0.5, var)
     text = str(error.value)
     assert "3 of the model's 30 found (10.0 % of their importance), at least 50 % expected" in text
     assert f"the model has Ensembl ids (first: {IDS[0]})" in text
     assert "the file has gene symbols (first: Actb)" in text and "--min-genes-found" in text
-    require_genes(match, np.ones(30), 0.1, var, [].append)
+    require_genes(match, np.ones(30), 0.1, var)
 
 
 def test_without_any_gene_nothing_is_accepted():
     var = table(["x"])
     with pytest.raises(InputError, match=r"0 of the model's 30 found .*0 % expected"):
-        require_genes(match_genes(IDS, SYMBOLS, var), np.ones(30), 0.0, var, [].append)
+        require_genes(match_genes(IDS, SYMBOLS, var), np.ones(30), 0.0, var)
