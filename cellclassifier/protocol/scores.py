@@ -74,14 +74,14 @@ class ScoreTables:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A tidy table; texts stay texts, so that a type may be called "0" or "NA"."""
+    """A tidy table, to the last digit; texts stay texts: a type may be called "0" or "NA"."""
     try:
         columns = pd.read_csv(path, nrows=0).columns
         numbers = [name for name in columns if name not in TEXTS]
         missing = {name: [""] for name in numbers}
         texts = {name: str for name in TEXTS if name in columns}
-        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing)
-        return table.astype({"split": int})
+        options = {"keep_default_na": False, "na_values": missing, "float_precision": "round_trip"}
+        return pd.read_csv(path, dtype=texts, **options).astype({"split": int})
     except (ValueError, KeyError) as error:
         raise InputError(f"{path} is no table of scores ({error}): remove it") from error
 
