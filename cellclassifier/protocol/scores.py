@@ -94,7 +94,9 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
 
 def per_type(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns and order of per_type_results.csv, of the methods that name one type per cell."""
-    return rows.reindex(columns=PER_TYPE).dropna(subset=["f1"]).astype({"support": int})
+    return (
+        rows.reindex(columns=PER_TYPE).dropna(subset=["cell_type", "f1"]).astype({"support": int})
+    )
 
 
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +106,10 @@ def summarize(scores: pd.DataFrame) -> pd.DataFrame:
     """
     metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
     grouped = combined(scores).groupby(["method", "dataset"], sort=False)[metrics]
-    return grouped.agg(["mean", "std"]).fillna(0.0)
+    summary = grouped.agg(["mean", "std"])
+    deviations = [(metric, "std") for metric in metrics]
+    summary[deviations] = summary[deviations].fillna(0.0)
+    return summary
 
 
 def in_short(summary: pd.DataFrame) -> pd.DataFrame:
