@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -100,8 +101,21 @@ def file_name(text: str) -> str:
 
 def write_csv(path: Path, table: pd.DataFrame, float_format: str | None = "%.6f") -> None:
     """Write a table without its index atomically; six decimals, or all digits with None."""
+    form = {"float_format": float_format, "lineterminator": "\n", "quoting": _quoting(table)}
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, float_format=float_format, lineterminator="\n")
+        table.to_csv(temporary, index=False, **form)
+
+
+def _quoting(table: pd.DataFrame) -> int:
+    """Quotes where needed; around all where a text holds a carriage return, as files of Windows do.
+
+    Python before 3.13 leaves that one bare, and readers take it for the end of a line.
+    """
+    texts = table.select_dtypes(exclude="number")
+    columns = (table.columns, *(texts.iloc[:, i] for i in range(texts.shape[1])))
+    if any("\r" in text for column in columns for text in column.unique() if isinstance(text, str)):
+        return csv.QUOTE_ALL
+    return csv.QUOTE_MINIMAL
 
 
 def write_figure(path: Path, figure: Figure) -> None:

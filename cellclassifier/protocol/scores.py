@@ -74,14 +74,14 @@ class ScoreTables:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A tidy table; texts stay texts, so that a type may be called "0" or "NA"."""
+    """A tidy table, to the last digit; texts stay texts: a type may be called "0" or "NA"."""
     try:
         columns = pd.read_csv(path, nrows=0).columns
         numbers = [name for name in columns if name not in TEXTS]
         missing = {name: [""] for name in numbers}
         texts = {name: str for name in TEXTS if name in columns}
-        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing)
-        return table.astype({"split": int})
+        options = {"keep_default_na": False, "na_values": missing, "float_precision": "round_trip"}
+        return pd.read_csv(path, dtype=texts, **options).astype({"split": int})
     except (ValueError, KeyError) as error:
         raise InputError(f"{path} is no table of scores ({error}): remove it") from error
 
@@ -94,7 +94,9 @@ def combined(scores: pd.DataFrame) -> pd.DataFrame:
 
 def per_type(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns and order of per_type_results.csv, of the methods that name one type per cell."""
-    return rows.reindex(columns=PER_TYPE).dropna(subset=["f1"]).astype({"support": int})
+    return (
+        rows.reindex(columns=PER_TYPE).dropna(subset=["cell_type", "f1"]).astype({"support": int})
+    )
 
 
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +106,10 @@ def summarize(scores: pd.DataFrame) -> pd.DataFrame:
     """
     metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
     grouped = combined(scores).groupby(["method", "dataset"], sort=False)[metrics]
-    return grouped.agg(["mean", "std"]).fillna(0.0)
+    summary = grouped.agg(["mean", "std"])
+    deviations = [(metric, "std") for metric in metrics]
+    summary[deviations] = summary[deviations].fillna(0.0)
+    return summary
 
 
 def in_short(summary: pd.DataFrame) -> pd.DataFrame:

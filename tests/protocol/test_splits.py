@@ -119,7 +119,7 @@ def test_options_that_name_no_split(option, value):
 @pytest.mark.parametrize("max_cells", [0, -5])
 def test_max_cells_must_be_positive(max_cells):
     with pytest.raises(InputError, match=f"--max-cells {max_cells}"):
-        subset(cells_of(labels_of([9, 9])), SplitOptions(max_cells=max_cells), [].append)
+        subset(cells_of(labels_of([9, 9])), SplitOptions(max_cells=max_cells))
 
 
 def test_small_types_stop_the_run_with_name_and_count():
@@ -128,18 +128,17 @@ def test_small_types_stop_the_run_with_name_and_count():
         split_cells(labels, 42)
 
 
-def test_min_cells_per_type_leaves_out_and_says_so():
-    said = []
+def test_min_cells_per_type_leaves_out_and_says_so(said):
     cells = cells_of(labels_of([20, 4, 5]))
-    kept = subset(cells, SplitOptions(min_cells_per_type=5), said.append)
+    kept = subset(cells, SplitOptions(min_cells_per_type=5))
     assert kept.obs["cell_type"].value_counts().to_dict() == {"type 0": 20, "type 2": 5}
     assert list(kept.obs["cell_type"].cat.categories) == ["type 0", "type 2"]
-    assert len(said) == 1 and "type 1 (4)" in said[0]
+    assert len(said()) == 1 and "type 1 (4)" in said()[0]
 
 
 def test_min_cells_per_type_must_leave_two_types():
     with pytest.raises(InputError, match="fewer than 2 types"):
-        subset(cells_of(labels_of([20, 4])), SplitOptions(min_cells_per_type=5), [].append)
+        subset(cells_of(labels_of([20, 4])), SplitOptions(min_cells_per_type=5))
 
 
 @given(SIZES, st.integers(1, 9))
@@ -163,11 +162,10 @@ def test_subsample_keeps_proportions(sizes, max_cells, seed):
         assert abs(np.sum(labels[kept] == name) - max(3, wanted)) <= 0.5
 
 
-def test_max_cells_is_stratified_and_said():
-    said = []
-    kept = subset(cells_of(labels_of([600, 200])), SplitOptions(max_cells=80), said.append)
+def test_max_cells_is_stratified_and_said(said):
+    kept = subset(cells_of(labels_of([600, 200])), SplitOptions(max_cells=80))
     assert kept.obs["cell_type"].value_counts().to_dict() == {"type 0": 60, "type 1": 20}
-    assert len(said) == 1 and "80 of 800" in said[0]
+    assert len(said()) == 1 and "80 of 800" in said()[0]
 
 
 def test_a_subsample_does_not_follow_the_file_order():
