@@ -10,7 +10,9 @@ from fitted_forests import fits_of_small_cells, labels_of
 from cellclassifier.data.features import log_normalize
 from cellclassifier.data.gene_counts import total_counts
 from cellclassifier.models.one_vs_rest import tables
-from cellclassifier.plots import one_vs_rest
+from cellclassifier.plots.dot_plot import marker_dots, markers
+from cellclassifier.plots.feature_importance import importance
+from cellclassifier.plots.one_vs_rest_scores import auroc_heatmap
 
 
 def test_figures_are_drawn_and_say_their_finding(small_cells):
@@ -19,15 +21,15 @@ def test_figures_are_drawn_and_say_their_finding(small_cells):
     results = tables.result_table(labels, finished)
     table = tables.importance_table(small_cells, finished)
     top = table.query("cell_type == 'B' and scheme == 'even'").head(10)
-    figure = one_vs_rest.importance(top, "B", "even", 0.97)
+    figure = importance(top, "B", "even", 0.97)
     assert figure.get_suptitle().startswith(f"B: {top['gene_symbol'].iloc[0]} and ")
     assert "0.970" in figure.get_suptitle()
     order = np.unique(labels)
-    assert "is hardest" in one_vs_rest.auroc_heatmap(results, order).get_suptitle()
-    genes = one_vs_rest.markers(table, order, n_genes=3)
+    assert "is hardest" in auroc_heatmap(results, order).get_suptitle()
+    genes = markers(table, order, n_genes=3)
     everything = [gene for names in genes.values() for gene in names]
     assert len(set(everything)) == len(everything)
     values = log_normalize(small_cells.X, total_counts(small_cells.X))
     expression = ad.AnnData(values, obs=small_cells.obs, var=small_cells.var)
-    assert "highest mean" in one_vs_rest.marker_dots(expression, genes).get_suptitle()
+    assert "highest mean" in marker_dots(expression, genes).get_suptitle()
     plt.close("all")
