@@ -32,14 +32,20 @@ def marker_dots(expression: ad.AnnData, genes: dict[str, list[str]]) -> Figure:
     expression: log-normalised values of (at least) these genes, obs["cell_type"] categorical in
     the order to show, var["gene_symbol"]; genes: ids by type, as from ``markers``.
     """
-    from scanpy import pl  # slow to import
-
     ids = [gene for names in genes.values() for gene in names]
     shown = expression[:, ids].copy()
     shown.var_names = shown.var["gene_symbol"].astype(str).to_numpy()
     shown.var_names_make_unique()
     names = iter(shown.var_names)
     groups = {name: [next(names) for _ in members] for name, members in genes.items()}
+    figure = _dots(shown, groups)
+    title = f"Each type's {max(map(len, groups.values()))} genes that its forests use most"
+    return title_above(figure, f"{title}:\n{_clear(shown, groups)}")
+
+
+def _dots(shown: ad.AnnData, groups: dict[str, list[str]]) -> Figure:
+    from scanpy import pl  # slow to import
+
     plot = pl.dotplot(
         shown,
         groups,
@@ -48,7 +54,7 @@ def marker_dots(expression: ad.AnnData, genes: dict[str, list[str]]) -> Figure:
         return_fig=True,
         show=False,
         var_group_rotation=90,
-        figsize=(3.4 + 0.3 * len(ids), 2.6 + 0.32 * shown.obs["cell_type"].nunique()),
+        figsize=(3.4 + 0.3 * shown.n_vars, 2.6 + 0.32 * shown.obs["cell_type"].nunique()),
     )
     plot.style(cmap="cividis_r", dot_edge_lw=0.3).legend(
         colorbar_title="mean log expression\n(scaled per gene)",
@@ -56,9 +62,7 @@ def marker_dots(expression: ad.AnnData, genes: dict[str, list[str]]) -> Figure:
         width=1.9,
     )
     plot.make_figure()
-    figure = plot.fig
-    title = f"Each type's {max(map(len, groups.values()))} genes that its forests use most"
-    return title_above(figure, f"{title}:\n{_clear(shown, groups)}")
+    return plot.fig
 
 
 def _clear(shown: ad.AnnData, groups: dict) -> str:
