@@ -8,8 +8,10 @@ __getattr__, __dir__, __all__ = expose(
         "calibration": ["reliability_curves"],
         "comparison": ["metric_comparison", "score_against_time"],
         "confusion": ["confusion_matrix"],
-        "one_vs_rest": ["auroc_heatmap", "importance", "marker_dots", "markers"],
-        "training": ["training_history"],
+        "dot_plot": ["marker_dots", "markers"],
+        "feature_importance": ["importance"],
+        "one_vs_rest_scores": ["auroc_heatmap"],
         "style": ["METRIC_NAMES"],
+        "training": ["training_history"],
     },
 )
