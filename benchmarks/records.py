@@ -57,6 +57,11 @@ def write(path: Path, content: dict, rows: list[dict]) -> Path:
 
 
 def _commit() -> str:
-    """Commit of the repository, with "-dirty" where something is changed."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    """Commit of the repository, with "-dirty" where anything but the docs is changed."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
