@@ -84,7 +84,7 @@ def main(config: Config) -> pd.DataFrame | None:
             run.depends_on = geneformer.require_start(config, cells.var_names, tokens)
 
         versions = {METHOD: geneformer.GeneformerClassifier.version}
-        for method, split in run.plan(versions, cells, parts):
+        for method, split in run.plan(versions, cells, parts, "fine_tuning/splits"):
             model = geneformer.GeneformerClassifier(
                 config,
                 seed=split,
@@ -100,7 +100,8 @@ def main(config: Config) -> pd.DataFrame | None:
 
         run.record.content["training"] = run.table("facts", METHOD).to_dict("records")
         write_tables(run)
-        summary = run.finish(lambda run, _: draw(run, cells, parts[config.seed], remarks))
+        summary = run.finish(lambda run, summary: draw(run, summary, cells, parts[config.seed]))
+        run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")
     if output.is_first():
         print(protocol.in_short(summary).to_string())
         cli.say_where(config.output)
@@ -151,17 +152,17 @@ def write_tables(run: protocol.Run) -> None:
     run.output.csv("fine_tuning/training_history", history)
 
 
-def draw(run: protocol.Run, cells: ad.AnnData, part_of_cell: pd.Series, remarks: list) -> None:
-    """The figures, and what was said on the way."""
+def draw(run: protocol.Run, summary: pd.DataFrame, cells, part_of_cell: pd.Series) -> None:
+    """How training went, and every figure of all methods that saw these cells and splits."""
     history = run.table("history", METHOD).query("stage == 'fine-tuning'")
     run.output.figure("training_history", plots.training_history(history))
     types = sorted(cells.obs["cell_type"].unique())
-    if cells.X is not None:
+    if cells.X is not None:  # tokens have no counts to compare types by
         types = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
-    test = run.predictions(METHOD)
-    figure = plots.confusion_matrix(test["label"], test["predicted"], types, METHOD)
-    run.output.figure(f"confusion_{METHOD}", figure)
-    run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")
+    for name, figure in plots.comparison_figures(
+        summary, types, run.predictions, protocol.pooled_reliability
+    ):
+        run.output.figure(name, figure)
 
 
 if __name__ == "__main__":

@@ -76,18 +76,11 @@ def main(config: Config) -> pd.DataFrame:
 
 def draw(run: protocol.Run, summary: pd.DataFrame, cells, part_of_cell: pd.Series) -> None:
     """Every figure, of all methods in the summary."""
-    for metric in plots.METRIC_NAMES:
-        run.output.figure(f"{metric}_comparison", plots.metric_comparison(summary, metric))
-    run.output.figure("macro_f1_against_seconds", plots.score_against_time(summary))
-    order = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
-    curves = {}
-    for method in summary.index.unique("method"):
-        test = run.predictions(method)
-        figure = plots.confusion_matrix(test["label"], test["predicted"], order, method)
-        run.output.figure(f"confusion_{method}", figure)
-        curves[method] = protocol.pooled_reliability(test)
-    ece = summary["ece"]["mean"].xs("test", level="dataset").to_dict()
-    run.output.figure("calibration", plots.reliability_curves(curves, ece))
+    types = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
+    for name, figure in plots.comparison_figures(
+        summary, types, run.predictions, protocol.pooled_reliability
+    ):
+        run.output.figure(name, figure)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
+        "all_methods": ["comparison_figures"],
         "calibration": ["reliability_curves"],
         "comparison": ["metric_comparison", "score_against_time"],
         "confusion": ["confusion_matrix"],

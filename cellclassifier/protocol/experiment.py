@@ -72,13 +72,17 @@ class Run:
         return key_of(self.data, self.options, version, self.depends_on)
 
     def plan(
-        self, versions: Mapping[str, int], cells: ad.AnnData, parts: pd.DataFrame
+        self,
+        versions: Mapping[str, int],
+        cells: ad.AnnData,
+        parts: pd.DataFrame,
+        name: str = "splits",
     ) -> Iterator[tuple[str, int]]:
         """Every method and split that is not finished, split by split, with a bar and a clock.
 
-        versions: of every method, its version number.
+        versions: of every method, its version number; the others as ``about`` takes them.
         """
-        self.about(cells, parts)
+        self.about(cells, parts, name)
         self.keys = {method: self.key(version) for method, version in versions.items()}
         wanted = [(method, split) for split in self.splits for method in versions]
         if self.config.fresh:
@@ -175,7 +179,8 @@ class Run:
 
     def scores(self) -> pd.DataFrame:
         """Rows of all methods that were scored on these cells and splits, also by other scripts."""
-        return ScoreTables(self.config.output, "scores").of(self.data, self.splits)
+        rows = ScoreTables(self.config.output, "scores").of(self.data)
+        return rows[rows["split"].isin(self.splits)]
 
     def predictions(self, method: str, part: str = "test") -> pd.DataFrame:
         """A method's predictions of one part of the cells, of all its splits of this run."""
@@ -202,7 +207,7 @@ class Run:
             table = self.scores() if is_first() else self._own_scores()
             summary = scores.summarize(table)
             if is_first():
-                self._write_views(table, summary)
+                self._write_views(summary)
                 if draw is not None:
                     draw(self, summary)
         self.write_record(**facts)
@@ -211,10 +216,13 @@ class Run:
     def _own_scores(self) -> pd.DataFrame:
         return pd.concat([tables["scores"] for tables in self.tables.values()])
 
-    def _write_views(self, table: pd.DataFrame, summary: pd.DataFrame) -> None:
-        self.output.csv("combined_results", scores.combined(table))
-        types = ScoreTables(self.config.output, "per_type").of(self.data, self.splits)
-        self.output.csv("per_type_results", scores.per_type(types))
+    def _write_views(self, summary: pd.DataFrame) -> None:
+        """Rows of every split that these cells ever had; means of the splits of this run."""
+        for name, kind, view in (
+            ("combined_results", "scores", scores.combined),
+            ("per_type_results", "per_type", scores.per_type),
+        ):
+            self.output.csv(name, view(ScoreTables(self.config.output, kind).of(self.data)))
         flat = summary.set_axis([f"{metric}_{value}" for metric, value in summary.columns], axis=1)
         self.output.csv("summary", flat.reset_index())
 

@@ -9,7 +9,6 @@ every method that was scored on the same cells, so no script erases another's ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -58,19 +57,15 @@ class ScoreTables:
         write_csv(path, table.sort_values("split", kind="stable"), float_format=None)
         return path
 
-    def of(self, data: str, splits: Iterable[int]) -> pd.DataFrame:
-        """Rows of all methods scored on these cells and splits: by split, then by method."""
+    def of(self, data: str) -> pd.DataFrame:
+        """Rows of all methods scored on these cells: by split, then by method."""
         paths = sorted(self.folder.glob("*.csv"), key=lambda path: _place(path.stem))
-        tables = [read_table(path) for path in paths]
-        splits = list(splits)
-        kept = [t[(t["data"] == data) & t["split"].isin(splits)] for t in tables]
-        kept = [table for table in kept if len(table)]
-        if not kept:
+        tables = [table[table["data"] == data] for table in map(read_table, paths)]
+        tables = [table for table in tables if len(table)]
+        if not tables:
             return pd.DataFrame(columns=["method", "part", "split"])
-        rows = pd.concat(kept, ignore_index=True)
-        by_split = rows["split"].map({split: place for place, split in enumerate(splits)})
-        order = by_split.sort_values(kind="stable").index
-        return rows.loc[order].reset_index(drop=True)
+        rows = pd.concat(tables, ignore_index=True)
+        return rows.sort_values("split", kind="stable", ignore_index=True)
 
 
 def read_table(path: Path) -> pd.DataFrame:
