@@ -96,6 +96,7 @@ def main(config: Config) -> pd.DataFrame | None:
             inputs = tokens and tokens.of_cells(cells)
             result = protocol.evaluate(model, cells, parts[split], split, inputs)
             history, facts = model.history_, model.facts_
+            log.info(f"Split {split}:\n{history.to_string(index=False)}")
             run.keep(result, history=history.assign(split=split), facts=facts.assign(split=split))
 
         run.record.content["training"] = run.table("facts", METHOD).to_dict("records")

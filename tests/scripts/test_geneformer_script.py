@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -103,7 +104,11 @@ def test_every_output_is_there(first_run):
     assert results["dataset"].tolist() == ["train", "val", "test"] * 2
     history = csv_of(output, "fine_tuning/training_history")
     assert history.groupby(["split", "stage"]).size().tolist() == [2, 1, 2, 1]
-    assert "padding" in (output / "results/fine_tuning/fine_tuning_log.txt").read_text()
+    said = (output / "results/fine_tuning/fine_tuning_log.txt").read_text()
+    assert "padding" in said and "val_macro_f1" in said
+    record = json.loads((output / "results/run_finetune_geneformer.json").read_text())
+    stages = [(fact["split"], fact["stage"]) for fact in record["training"]]
+    assert stages == [(s, stage) for s in (42, 43) for stage in ("pretraining", "fine-tuning")]
 
 
 def test_the_saved_model_repeats_its_predictions(first_run):
