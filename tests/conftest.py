@@ -114,3 +114,11 @@ def read(tmp_path):
         return load_npy(path)
 
     return read_bytes
+
+
+@pytest.fixture
+def in_package(monkeypatch) -> None:
+    """Let the tests' own tiny models be loaded by name, as those of the package are."""
+    from tiny_models import as_part_of_the_package
+
+    as_part_of_the_package(monkeypatch)

@@ -48,7 +48,7 @@ def picked(counts: sp.csr_matrix, columns, places, shape: tuple[int, int]) -> sp
     shape: (columns of counts, columns of the result).
     """
     pick = sp.csr_matrix((np.ones(len(columns), dtype=np.float32), (columns, places)), shape=shape)
-    result = sp.csr_matrix(counts @ pick)
+    result = sp.csr_matrix(counts @ pick, dtype=np.float32)  # of integers, too
     result.sort_indices()
     return result
 
