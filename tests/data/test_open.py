@@ -12,11 +12,13 @@ import pytest
 import scipy.sparse as sp
 from conftest import make_cells
 
+from cellclassifier.data.cell_source import CellSource, InMemory
 from cellclassifier.data.formats.sample import sample_path
-from cellclassifier.data.open import open_cells
+from cellclassifier.data.open import FORMATS, open_cells
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
+from cellclassifier.interview.inspect import inspect_cells
 
 COUNTS = np.random.default_rng(5).poisson(0.7, (23, 8))
 NAMES = [f"barcode-{i}" for i in range(23)]
@@ -315,3 +317,30 @@ def test_an_npy_without_a_matrix_is_refused(npy, counts):
 def test_a_chunk_has_at_least_one_cell(npy):
     with pytest.raises(ValueError, match="0 cells"):
         next(open_cells(npy()).chunks(0))
+
+
+def open_tsv(path, layer=None) -> CellSource:
+    """Cells x genes as text, labels in the column "type": a format as issue lists ask for."""
+    table = pd.read_csv(path, sep="\t", index_col=0)
+    counts, labels = table.drop(columns="type"), table["type"].to_numpy(object)
+    var = pd.DataFrame(index=counts.columns.astype(object))
+    matrix = InMemory(counts.to_numpy())
+    names = pd.Index(table.index, dtype=object)
+    return CellSource(path, names, var, matrix, lambda key, option: labels, "type")
+
+
+def test_a_new_format_is_one_function_and_one_entry(tmp_path, monkeypatch):
+    """Then it is read whole, in chunks, and by the interview."""
+    monkeypatch.setitem(FORMATS, ".tsv", open_tsv)
+    cells = make_cells(30)
+    table = cells.to_df().astype(int).assign(type=cells.obs["cell_type"].to_numpy())
+    table.to_csv(tmp_path / "cells.tsv", sep="\t")
+    options = CellsOptions(tmp_path / "cells.tsv")
+    for read in (read_cells(options), inspect_cells(options).cells):
+        np.testing.assert_array_equal(read.X.toarray(), cells.X.toarray())
+        assert read.obs["cell_type"].tolist() == cells.obs["cell_type"].tolist()
+        assert list(read.obs_names) == list(cells.obs_names)
+        assert list(read.var_names) == list(cells.var_names)
+    check_chunks(open_cells(options.cells), cells.X.toarray(), 7)
+    with pytest.raises(InputError, match=r"expected a \.npy or \.h5ad or \.tsv file"):
+        open_cells(tmp_path)
