@@ -22,7 +22,7 @@ from benchmarks.common import ROOT
 from benchmarks.docs_layouts import TABLES
 from benchmarks.records import read_record
 
-MARKED = re.compile(r"<!-- table: (\S+) -->\n.*?<!-- end -->", re.DOTALL)
+MARKED = re.compile(r"^<!-- table: (\S+) -->\n.*?^<!-- end -->", re.DOTALL | re.MULTILINE)
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
