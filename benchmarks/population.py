@@ -13,8 +13,17 @@ T_REG, MEMORY, NAIVE_T = "CD4+/CD25 T Reg", "CD4+/CD45RO+ Memory", "CD4+/CD45RA+
 HELPER2, DENDRITIC, MONOCYTE = "CD4+ T Helper2", "Dendritic", "CD14+ Monocyte"
 
 TYPES = (
-    *(CYTOTOXIC_T, NAIVE_CYTOTOXIC, NK, T_REG, B, MEMORY, DENDRITIC, MONOCYTE),
-    *(NAIVE_T, CD34, HELPER2),
+    CYTOTOXIC_T,
+    NAIVE_CYTOTOXIC,
+    NK,
+    T_REG,
+    B,
+    MEMORY,
+    DENDRITIC,
+    MONOCYTE,
+    NAIVE_T,
+    CD34,
+    HELPER2,
 )
 # Types that share expression; beside it, each type has its own.
 GROUPS = {

@@ -1,4 +1,4 @@
-"""The original way, ours, and CellTypist on the same splits of the same real cells, in one run.
+"""The original way, ours, and CellTypist on the same splits of the same real cells.
 
 See docs/README.md for what the original version is.
 """

@@ -81,8 +81,17 @@ def test_an_output_that_cannot_be_written_is_told(cells_npy, tmp_path):
 
 def test_ctrl_c_keeps_finished_parts(cells_npy, tmp_path):
     process = start(
-        *("--cells", cells_npy, "--output", tmp_path, "--jobs", 1, "--n-splits", 500),
-        *("--methods", "majority", "logistic_regression"),
+        "--cells",
+        cells_npy,
+        "--output",
+        tmp_path,
+        "--jobs",
+        1,
+        "--n-splits",
+        500,
+        "--methods",
+        "majority",
+        "logistic_regression",
         folder=tmp_path,
     )
     deadline = time.monotonic() + 60

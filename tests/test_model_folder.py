@@ -259,11 +259,22 @@ def test_a_later_installation(folder, monkeypatch, package, installed):
 
 
 STRANGE_CLASSES = [
-    *("os.path", "os.system", "antigravity.x", "this", "", ".", "builtins.object"),
-    *("cellclassifier.Baseline", "cellclassifier..baselines.Baseline", "cellclassifier.os.path.x"),
-    *("cellclassifier_evil.x.Model", "cellclassifier.nowhere.X", "xcellclassifier.a.B"),
+    "os.path",
+    "os.system",
+    "antigravity.x",
+    "this",
+    "",
+    ".",
+    "builtins.object",
+    "cellclassifier.Baseline",
+    "cellclassifier..baselines.Baseline",
+    "cellclassifier.os.path.x",
+    "cellclassifier_evil.x.Model",
+    "cellclassifier.nowhere.X",
+    "xcellclassifier.a.B",
     "cellclassifier.models.baselines.classifier.NoSuch",
-    *("cellclassifier.model_folder.FORMAT_VERSION", "cellclassifier.model_folder.json"),
+    "cellclassifier.model_folder.FORMAT_VERSION",
+    "cellclassifier.model_folder.json",
 ]
 
 

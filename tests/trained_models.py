@@ -58,7 +58,7 @@ def trained_and_judged(method: str) -> tuple[GeneClassifier, Evaluation]:
 
 
 def trained(method: str) -> GeneClassifier:
-    """A model that is calibrated and knows strangers; not to be changed."""
+    """A model that is calibrated and tells unknown types; not to be changed."""
     return trained_and_judged(method)[0]
 
 

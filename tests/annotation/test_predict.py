@@ -31,7 +31,13 @@ from cellclassifier.trust.calibration import Calibration
 from cellclassifier.trust.novelty import Novelty
 
 COLUMNS = [
-    *("cell", "predicted", "probability", "second", "second_probability", "confidence", "known")
+    "cell",
+    "predicted",
+    "probability",
+    "second",
+    "second_probability",
+    "confidence",
+    "known",
 ]
 
 
@@ -133,8 +139,8 @@ def test_without_novelty_every_other_cell_passes_for_known():
     assert result.table["known"].tolist() == [True, False, True] and result.space.shape == (3, 0)
 
 
-def test_strangers_are_told_by_the_threshold_of_the_predicted_type():
-    """One feature; two types at 0 and 10, of which the second may be stranger."""
+def test_unknown_types_are_told_by_the_threshold_of_the_predicted_type():
+    """One feature; two types at 0 and 10, of which the second may be farther off."""
     rng = np.random.default_rng(0)
     labels = np.repeat(["type 0", "type 1"], 200)
     features = np.repeat([0.0, 10.0], 200)[:, None] + rng.normal(0, 1, (400, 1))
@@ -161,12 +167,15 @@ def test_a_twentieth_of_known_cells_is_refused_at_most(method, n_cells):
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "majority"])
 def test_other_types_are_refused_more_often_than_known_ones(method):
     """Cells that express the markers of every type at once, and cells as in training."""
-    strange = new_cells(60)
-    strange.X = sp.csr_matrix(np.random.default_rng(1).poisson(3.0, (60, 60)).astype(np.float32))
-    strange.X[:, :30] *= 6
+    unknown_cells = new_cells(60)
+    unknown_cells.X = sp.csr_matrix(
+        np.random.default_rng(1).poisson(3.0, (60, 60)).astype(np.float32)
+    )
+    unknown_cells.X[:, :30] *= 6
     model = trained(method)
     unknown = [
-        (~annotate_chunk(model, cells).table["known"]).mean() for cells in (strange, new_cells())
+        (~annotate_chunk(model, cells).table["known"]).mean()
+        for cells in (unknown_cells, new_cells())
     ]
     assert unknown[0] > 0.5 > 0.25 > unknown[1]
 
@@ -295,7 +304,12 @@ def test_a_summary_adds_up(rows):
     predicted, probability, known = map(np.array, zip(*rows, strict=True))
     table = summarize(pd.Series(pd.Categorical(predicted, list("ABCDE"))), probability, known)
     assert list(table) == [
-        *("predicted", "cells", "share", "unknown", "unknown_share", "mean_probability")
+        "predicted",
+        "cells",
+        "share",
+        "unknown",
+        "unknown_share",
+        "mean_probability",
     ]
     types, total = table.iloc[:-1], table.iloc[-1]
     assert set(types["predicted"]) == set(predicted) and total["predicted"] == "all"

@@ -43,8 +43,12 @@ def test_outputs(first_run):
     plots = {f"feature_importance_{t}_{s}.png" for t in ("B", "NK", "T_x") for s in binary.SCHEMES}
     predictions = {f"binary_rf_{s}-split{i}.parquet" for s in binary.SCHEMES for i in (42, 43)}
     assert names == {
-        *("binary_rf_results.csv", "binary_rf_importances.csv", "binary_rf_splits.csv"),
-        *("run_binary_rf.json", "binary_rf_auroc.png", "binary_rf_markers.png"),
+        "binary_rf_results.csv",
+        "binary_rf_importances.csv",
+        "binary_rf_splits.csv",
+        "run_binary_rf.json",
+        "binary_rf_auroc.png",
+        "binary_rf_markers.png",
         *plots,
         *predictions,
         *(f"binary_rf_{s}.csv" for s in binary.SCHEMES),  # under results/scores and per_type

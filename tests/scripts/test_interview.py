@@ -57,8 +57,13 @@ def test_table_and_outputs(tmp_path, small_cells, said):
     assert values["labels"].count(".") == 1  # one sentence
     written = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert written == {
-        *("data_summary.csv", "cells_per_type.csv", "run_interview.json"),
-        *("cells_per_type.png", "counts_and_genes.png", "pca.png", "type_similarity.png"),
+        "data_summary.csv",
+        "cells_per_type.csv",
+        "run_interview.json",
+        "cells_per_type.png",
+        "counts_and_genes.png",
+        "pca.png",
+        "type_similarity.png",
     }
     types = pd.read_csv(tmp_path / "out/results/cells_per_type.csv")
     assert types["n_cells"].tolist() == [40, 40, 40]

@@ -19,8 +19,17 @@ from cellclassifier.protocol.metrics import METRICS, bootstrap_intervals
 
 FAST = ("logistic_regression", "majority", "gbdt")
 COMBINED = [
-    *("method", "dataset", *METRICS, "ece", "split", "n_cells", "fit_seconds"),
-    *("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"),
+    "method",
+    "dataset",
+    *METRICS,
+    "ece",
+    "split",
+    "n_cells",
+    "fit_seconds",
+    "accuracy_low",
+    "accuracy_high",
+    "macro_f1_low",
+    "macro_f1_high",
     "ece_raw",  # before calibration; "ece" is that of the calibrated probabilities
 ]
 TIMED = ("fit_seconds", "fit_seconds_mean", "fit_seconds_std")
@@ -75,7 +84,13 @@ def test_columns_are_in_the_fixed_order(first_run):
     assert len(combined) == 3 * 2 * 3 and set(combined["dataset"]) == {"train", "val", "test"}
     per_type = csv_of(first_run.output, "per_type_results")
     assert list(per_type.columns) == [
-        *("method", "split", "cell_type", "precision", "recall", "f1", "support")
+        "method",
+        "split",
+        "cell_type",
+        "precision",
+        "recall",
+        "f1",
+        "support",
     ]
     for method in FAST:
         trials = csv_of(first_run.output, f"{method}_results")
@@ -96,7 +111,13 @@ def test_scores_are_those_of_the_predictions(first_run):
             path = first_run.output / f"predictions/{method}-split{split}.parquet"
             table = pd.read_parquet(path)
             assert list(table.columns) == [
-                *("cell", "part", "label", "predicted", "B", "NK", "T/x")
+                "cell",
+                "part",
+                "label",
+                "predicted",
+                "B",
+                "NK",
+                "T/x",
             ]
             right = (table["label"] == table["predicted"]).groupby(table["part"]).mean()
             for part, accuracy in right.items():
@@ -183,9 +204,10 @@ def test_six_cells_end_in_a_sentence(tmp_path):
         script.main(small(tmp_path / "cells.npy", tmp_path / "out", n_splits=1))
 
 
-def test_embedded_sample(tmp_path, monkeypatch, capsys):
+def test_embedded_sample(tmp_path, monkeypatch, capsys, caplog):
     """The run of a newcomer, cut down; logistic regression beats the floor by far."""
     monkeypatch.chdir(tmp_path)
+    caplog.set_level("INFO", logger="cellclassifier")
     config = script.Config(
         methods=("logistic_regression", "majority"),
         quick=True,
@@ -195,8 +217,8 @@ def test_embedded_sample(tmp_path, monkeypatch, capsys):
     summary = script.main(config)
     macro_f1 = summary["macro_f1"]["mean"].xs("test", level="dataset")
     assert macro_f1["logistic_regression"] > 0.5 > 0.1 > macro_f1["majority"]
-    said = capsys.readouterr().out
-    assert said.count("embedded sample") == 1 and str(tmp_path) in said.splitlines()[-1]
+    assert caplog.text.count("using the embedded sample") == 1
+    assert str(tmp_path) in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_groups_stay_together(shared, tmp_path):
