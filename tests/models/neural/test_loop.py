@@ -140,6 +140,23 @@ def test_seeds_and_the_callers_random_numbers(tmp_path):
     assert (weights(first) != weights(other)).any()
 
 
+def test_every_step_of_every_process_draws_its_own_random_numbers(tmp_path, monkeypatch):
+    task, drawn = Points(), []
+    original = task.loss_sum
+
+    def loss_sum(network, inputs):
+        drawn.append(torch.initial_seed())
+        return original(network, inputs)
+
+    task.loss_sum = loss_sum
+    fit(tmp_path, task)
+    assert len(set(drawn)) == len(drawn) == 4 * N_BATCHES
+    other = loop.Loop(Net(), task, OPTIONS, 3, torch.device("cpu"), tmp_path / "other")
+    monkeypatch.setattr(loop.processes, "place", lambda: 1)
+    other._seed()
+    assert torch.initial_seed() not in drawn
+
+
 class Linear(Net):
     """Without dropout and batch norm: a batch's gradient is the sum of its pieces'."""
 
