@@ -31,14 +31,12 @@ from typing import TYPE_CHECKING
 
 from cellclassifier import cli, data, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
-from cellclassifier.errors import InputError
 from cellclassifier.models import geneformer
 from cellclassifier.models.geneformer.options import GeneformerOptions
 from cellclassifier.options import RunOptions, require_positive
 from cellclassifier.protocol.options import SplitOptions
 
 if TYPE_CHECKING:
-    import anndata as ad
     import pandas as pd
 
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
@@ -79,7 +77,7 @@ def main(config: Config) -> pd.DataFrame | None:
         run = protocol.Run("finetune_geneformer", config)
 
         with run.step("read"):
-            cells, tokens = read(config)
+            cells, tokens = geneformer.read_inputs(config)
             parts = protocol.split_all(cells, config)
             run.depends_on = geneformer.require_start(config, cells.var_names, tokens)
 
@@ -100,7 +98,10 @@ def main(config: Config) -> pd.DataFrame | None:
             run.keep(result, history=history.assign(split=split), facts=facts.assign(split=split))
 
         run.record.content["training"] = run.table("facts", METHOD).to_dict("records")
-        write_tables(run)
+        history = run.table("history", METHOD)
+        run.output.csv("fine_tuning/training_history", history[["split", *history.columns[:-1]]])
+        scores = protocol.combined(run.table("scores", METHOD))
+        run.output.csv("fine_tuning/fine_tuning_results", scores)
         summary = run.finish(lambda run, summary: draw(run, summary, cells, parts[config.seed]))
         run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")
     if output.is_first():
@@ -126,31 +127,6 @@ def decided(config: Config) -> Config:
         log.info(f"Quick settings: {options}.")
         result = replace(result, **quick)
     return result
-
-
-def read(config: Config) -> tuple[ad.AnnData, geneformer.StoredTokens | None]:
-    """The cells, and their tokens where these are kept in a folder."""
-    if config.tokens and config.save_tokens:
-        raise InputError("--tokens and --save-tokens contradict each other: choose one")
-    if config.tokens:
-        tokens = geneformer.StoredTokens.read(config.tokens, config.cells)
-        return protocol.subset(tokens.cells(), config), tokens
-    cells = protocol.subset(data.read_cells(config), config)
-    if not config.save_tokens:
-        return cells, None
-    tokens = geneformer.StoredTokens.of(cells, protocol.digest_of_cells(cells))
-    if output.is_first():
-        tokens.save(config.save_tokens)
-    return cells, tokens
-
-
-def write_tables(run: protocol.Run) -> None:
-    """The tables that are Geneformer's alone."""
-    scores = protocol.combined(run.table("scores", METHOD))
-    run.output.csv("fine_tuning/fine_tuning_results", scores)
-    history = run.table("history", METHOD)
-    history.insert(0, "split", history.pop("split"))
-    run.output.csv("fine_tuning/training_history", history)
 
 
 def draw(run: protocol.Run, summary: pd.DataFrame, cells, part_of_cell: pd.Series) -> None:

@@ -28,7 +28,7 @@ CONSOLE = (
     "Name cells' types from single-cell RNA counts. With --version, say which version this is."
 )
 # Libraries of the networks, which "pip install cellclassifier" leaves out.
-EXTRA = ("torch", "transformers", "accelerate", "datasets", "huggingface_hub", "safetensors")
+EXTRA = ("torch", "transformers", "datasets", "huggingface_hub", "safetensors")
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
 
 

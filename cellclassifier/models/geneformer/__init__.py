@@ -8,6 +8,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
+        "inputs": ["read_inputs"],
         "batches": ["TokenCells"],
         "classifier": ["GeneformerClassifier"],
         "files": ["FOLDER", "GET", "download"],
