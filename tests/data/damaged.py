@@ -141,3 +141,8 @@ def list_as_attribute(name: str, key: str) -> Callable[[h5py.File], None]:
         file[name].attrs.create(key, values, dtype=h5py.vlen_dtype(np.uint8))
 
     return damage
+
+
+def layers_only(file: h5py.File) -> None:
+    """No X, and a layer whose name is not UTF-8."""
+    file.move("X", b"layers/a\xff")
