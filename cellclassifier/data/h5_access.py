@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cellclassifier.data.texts import decoded
+from cellclassifier.data.texts import decoded, printable
 from cellclassifier.errors import InputError
 
 SMALL = 2**26  # bytes that any dataset may claim
@@ -31,7 +31,7 @@ def as_sentence(what: str) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = printable(str(error))[:200]
         raise InputError(f"{what} ({reason}): is it complete?") from error
 
 
@@ -78,7 +78,10 @@ def attribute(stored: h5py.Group | h5py.Dataset, name: str, default=None):
         raise ValueError(f"{name!r} of {stored.name!r} is neither text nor number")
     if np.prod(kind.shape, dtype=float) * kind.dtype.itemsize > SMALL:
         raise ValueError(f"{name!r} of {stored.name!r} is too large")
-    return stored.attrs[name]
+    value = stored.attrs[name]
+    for text in np.atleast_1d(value) if is_text else ():
+        str(text).encode()  # h5py makes half characters of what is not UTF-8
+    return value
 
 
 def check_size(stored: h5py.Dataset) -> None:

@@ -118,7 +118,7 @@ def _categorical(codes: np.ndarray, categories: np.ndarray, ordered) -> pd.Categ
 def _old_categories(file: h5py.File) -> dict[str, np.ndarray]:
     """Before anndata 0.7 tables held codes, and uns their meaning as NAME_categories."""
     uns = file.get("uns", getlink=True) and member(file, "uns")
-    names = [key for key in uns or () if key.endswith("_categories")]
+    names = [key for key in uns or () if isinstance(key, str) and key.endswith("_categories")]
     found = {key.removesuffix("_categories"): member(uns, key) for key in names}
     return {
         name: np.atleast_1d(decoded(np.asarray(stored[()]), f"uns/{name}_categories"))

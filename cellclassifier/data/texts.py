@@ -42,6 +42,11 @@ def _array(values) -> np.ndarray:
         return np.asarray(values, dtype=object)
 
 
+def printable(text: str) -> str:
+    """One line that any output takes: bytes that were no UTF-8, and line ends, as escapes."""
+    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+
+
 def decoded(values: np.ndarray, where: str) -> np.ndarray:
     """The same values with text in place of bytes; InputError where the bytes are no UTF-8."""
     if values.dtype.kind not in "SO":

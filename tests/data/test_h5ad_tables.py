@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from damaged import list_as_attribute, write_good
+from damaged import categories_apart, list_as_attribute, write_good
 
 from cellclassifier.data.formats.sample import sample_path
 from cellclassifier.data.open import open_cells, write_annotated
@@ -156,12 +156,7 @@ def test_a_file_from_before_anndata_0_8_keeps_its_columns(small_cells, tmp_path)
     path, target = tmp_path / "old.h5ad", tmp_path / "out.h5ad"
     small_cells.write_h5ad(path)
     with h5py.File(path, "r+") as file:
-        obs = file["obs"]
-        codes, categories = obs["cell_type/codes"][()], obs["cell_type/categories"][()]
-        del obs["cell_type"]
-        obs["cell_type"], obs["__categories/cell_type"] = codes, categories
-        obs["cell_type"].attrs["categories"] = obs["__categories/cell_type"].ref
-        obs.attrs["encoding-version"] = "0.1.0"
+        categories_apart(file)
     write_annotated(open_cells(path), COLUMNS, target)
     expected = pd.concat([small_cells.obs, COLUMNS], axis=1)
     pd.testing.assert_frame_equal(ad.read_h5ad(target).obs, expected)

@@ -41,7 +41,8 @@ def open_h5ad(path: Path, layer: str | None = None) -> CellSource:
 
 def _places(file: h5py.File, layer: str | None, path: Path) -> tuple[str, str]:
     """Where in the file the matrix and its gene table are."""
-    layers = list(member(file, "layers")) if "layers" in file else []
+    layers = member(file, "layers") if "layers" in file else ()
+    layers = [name for name in layers if isinstance(name, str)]  # bytes are no UTF-8
     if layer is None and "X" in file:
         return "X", "var"
     if layer in layers:

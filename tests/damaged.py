@@ -141,3 +141,18 @@ def list_as_attribute(name: str, key: str) -> Callable[[h5py.File], None]:
         file[name].attrs.create(key, values, dtype=h5py.vlen_dtype(np.uint8))
 
     return damage
+
+
+def layers_only(file: h5py.File) -> None:
+    """No X, and a layer whose name is not UTF-8."""
+    file.move("X", b"layers/a\xff")
+
+
+def categories_apart(file: h5py.File) -> None:
+    """What anndata 0.7 wrote: categories of obs stand in __categories, beside the codes."""
+    obs = file["obs"]
+    codes, categories = obs["cell_type/codes"][()], obs["cell_type/categories"][()]
+    del obs["cell_type"]
+    obs["cell_type"], obs["__categories/cell_type"] = codes, categories
+    obs["cell_type"].attrs["categories"] = obs["__categories/cell_type"].ref
+    obs.attrs["encoding-version"] = "0.1.0"
