@@ -7,7 +7,7 @@ OUTPUT ?= model_output
 # interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
 SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick"
 
-.PHONY: run test lint bench images docs-tables setup geneformer-files clean help
+.PHONY: run test test-all lint bench images docs-tables setup geneformer-files clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -18,8 +18,11 @@ run: $(VENV)/.run  ## set up, run every script on cells.npy (or the embedded sam
 	done
 	@echo "CSVs: $(OUTPUT)/results  plots: $(OUTPUT)/plots  models: $(OUTPUT)/models"
 
-test: $(VENV)/.dev  ## set up, run the tests
-	$(BIN)/python -m pytest $(TESTS)
+test: $(VENV)/.dev  ## set up, run the tests but for the slow ones (two minutes on 2 idle cores)
+	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+test-all: $(VENV)/.dev  ## every test: also killed runs, torchrun, many random examples
+	$(BIN)/python -m pytest --hypothesis-profile thorough $(TESTS)
 
 lint: $(VENV)/.dev  ## set up, check style
 	$(BIN)/ruff check .

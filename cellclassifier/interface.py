@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from cellclassifier import model_folder
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.match_genes import match_genes
+from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 from cellclassifier.protocol.questions import as_targets, question
 from cellclassifier.protocol.targets import Targets
@@ -213,6 +214,11 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     def _outputs(self, cells: GeneCounts) -> Outputs:
         """Probabilities before calibration, and features, from counts of ``genes_``."""
 
+    def fit_with_outputs(self, x, targets, validation=None) -> dict[str, Outputs]:
+        """As every classifier; counts of any layout and type, InputError for other values."""
+        validation = validation and (raw_counts(validation[0]), validation[1])
+        return super().fit_with_outputs(raw_counts(x), targets, validation)
+
     def outputs(self, cells: ad.AnnData | GeneCounts) -> Outputs:
         """Probabilities before calibration, and features; genes are found by name."""
         return self._outputs(self.align(cells))
@@ -255,3 +261,20 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
         self.genes_ = np.array(description["genes"])
         self.symbols_ = np.array(description["symbols"])
         super()._restore(folder, description)
+
+
+def raw_counts(cells):
+    """AnnData whose X is checked, CSR float32; itself where it is that already, as any other input.
+
+    Raises InputError for values that are no counts.
+    """
+    if not isinstance(cells, ad.AnnData):
+        return cells
+    counts = cells.X
+    is_csr = sp.issparse(counts) and counts.format == "csr"
+    is_plain = is_csr and counts.has_canonical_format and bool(np.all(counts.data))
+    # The check sorts and drops zeros in place, where there is something to sort or to drop.
+    checked = check_counts(counts if is_plain else counts.copy(), *cells.shape)
+    if is_plain and counts.dtype == np.float32:
+        return cells
+    return ad.AnnData(checked, obs=cells.obs, var=cells.var)

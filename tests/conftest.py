@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from hypothesis import settings
 
 from cellclassifier.data.safe_pickle.load import load_npy
 
@@ -22,6 +23,22 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 ROOT = Path(__file__).parent.parent
 # Scripts under test must not look for a server outside this machine: nothing listens on port 9.
 os.environ["CELLCLASSIFIER_MYGENE"] = "http://127.0.0.1:9/v3"
+# make test tries fewer examples of every property than make test-all (--hypothesis-profile).
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.load_profile("quick")
+
+
+def examples(thorough: int) -> int:
+    """How many examples a test tries that needs another number than others in make test-all."""
+    return max(10, thorough * settings.default.max_examples // 100)
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Tests of real data are slow ones, so that make test is the same wherever it runs."""
+    for item in items:
+        if "shared" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
-import pickle
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from trained_models import EVERY_METHOD, new_cells, saved_in, trained
+from trained_models import new_cells, saved_in, trained
 
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
@@ -43,62 +41,6 @@ def change(folder, **changed) -> None:
 def refuse(folder, match: str) -> None:
     with pytest.raises(InputError, match=match):
         Classifier.load(folder)
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_the_class_is_found_and_everything_comes_back(tmp_path_factory, method):
-    model, cells = trained(method), new_cells()
-    loaded = Classifier.load(saved_in(tmp_path_factory, method))
-    assert type(loaded) is type(model) and loaded.method == method
-    np.testing.assert_array_equal(loaded.predict_proba(cells), model.predict_proba(cells))
-    np.testing.assert_allclose(loaded.predict_proba(cells).sum(axis=1), 1, atol=1e-5)
-    for name in ("classes_", "genes_", "symbols_"):
-        assert getattr(loaded, name).tolist() == getattr(model, name).tolist()
-    assert loaded.calibration_ == model.calibration_
-    np.testing.assert_array_equal(loaded.novelty_.thresholds, model.novelty_.thresholds)
-    weights = [m.gene_importance() / m.gene_importance().sum() for m in (loaded, model)]
-    np.testing.assert_allclose(*weights, rtol=1e-6)
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_a_loaded_model_can_be_saved_again(tmp_path_factory, tmp_path, method):
-    folder = saved_in(tmp_path_factory, method)
-    Classifier.load(folder).save(tmp_path / "again")
-    first, second = content_of(folder), content_of(tmp_path / "again")
-    for key in ("class", "types", "genes", "symbols", "calibration", "versions"):
-        assert first[key] == second[key]
-    np.testing.assert_allclose(first["importance"], second["importance"], rtol=1e-6)
-    again = Classifier.load(tmp_path / "again")
-    cells = new_cells()
-    np.testing.assert_array_equal(again.predict_proba(cells), trained(method).predict_proba(cells))
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_no_pickle_is_saved_and_none_is_read(tmp_path_factory, monkeypatch, method):
-    folder = saved_in(tmp_path_factory, method)
-    for path in folder.iterdir():
-        assert path.suffix in (".json", ".npz", ".safetensors", ".skops")
-        assert not path.read_bytes().startswith(b"\x80")  # how a pickle begins
-        if path.suffix in (".npz", ".skops"):
-            assert_plain_members(path)
-
-    def refused(*args, **kwargs):
-        raise AssertionError("a pickle is read")
-
-    for name in ("load", "loads", "Unpickler"):
-        monkeypatch.setattr(pickle, name, refused)
-    loaded = Classifier.load(folder)
-    assert loaded.predict_proba(new_cells()).shape == (50, 3)
-
-
-def assert_plain_members(path) -> None:
-    """A zip of JSON and of arrays without objects in them."""
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            assert name.endswith((".npy", ".json"))
-            if name.endswith(".npy"):
-                with archive.open(name) as file:
-                    np.lib.format.read_array(file, allow_pickle=False)
 
 
 def test_another_class_than_asked_for_is_refused(tmp_path_factory, folder):

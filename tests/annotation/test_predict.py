@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trained_models import (
@@ -294,7 +295,7 @@ def test_other_genes_count_in_library_sizes(method):
         assert not np.allclose(alone.probabilities, annotate_chunk(model, cells).probabilities)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("ABCD"), st.floats(0, 1), st.booleans()), min_size=1, max_size=40

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scanpy as sc
 import scipy.sparse as sp
-from conftest import make_cells
+from conftest import examples, make_cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -84,7 +84,7 @@ def test_ranks_give_spearman_correlations(rate):
     np.testing.assert_allclose(correlation_by_ranks(counts, profiles), expected, atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(arrays(np.float32, (3, 7), elements=st.sampled_from([0, 0, 0, 1, 2, 3, 50])))
 def test_ranks_of_any_counts(counts):
     """Differences of values within a cell are those of scipy's average ranks, scaled."""
@@ -102,7 +102,7 @@ def test_a_cell_whose_genes_all_tie_has_no_ranks(n_genes):
     assert (within_cell_ranks(sp.csr_matrix(np.full((2, n_genes), 3.0))).data == 0).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(arrays(np.float32, (3, 7), elements=st.sampled_from([0, 0, 1, 2, 9])), st.integers(2, 50))
 def test_ranks_do_not_depend_on_depth(counts, factor):
     first, second = (within_cell_ranks(sp.csr_matrix(counts * f)) for f in (1, factor))

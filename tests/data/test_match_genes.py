@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +44,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("versions_in_model", [False, True])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(rows=st.permutations(range(30)), n=st.integers(0, 30))
 def test_genes_are_found_by_every_spelling(spelling, versions_in_model, rows, n):
     """The file's columns are made from known genes of the model, in any order: the answer."""
@@ -127,7 +128,7 @@ def matches(draw):
     return GeneMatch(SYMBOLS[:n_genes], np.array(target, dtype=np.int64)), counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(matches())
 def test_aligned_counts_are_sums_by_name(case):
     """Against a loop over columns; the library sizes are those of the whole cells."""
@@ -169,7 +170,7 @@ def test_counts_of_another_width_are_refused():
         match_genes(IDS, SYMBOLS, table(IDS)).align(sp.csr_matrix((2, 3)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.floats(0, 1e300), min_size=5, max_size=5), st.lists(st.booleans(), min_size=5))
 def test_share_found_is_a_weighted_mean(importance, present):
     importance, present = np.array(importance), np.array(present[:5])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -244,7 +245,9 @@ ANYTHING = st.one_of(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     key=st.sampled_from(["UMI", "classes", "gene_ids", "cell_names", "barcodes", "other"]),
@@ -260,7 +263,9 @@ def test_whatever_a_key_holds_is_read_or_refused(write, key, value):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(content=st.one_of(ANYTHING, st.dictionaries(st.text(max_size=9), ANYTHING, max_size=3)))
 def test_other_objects_are_refused(tmp_path, content):

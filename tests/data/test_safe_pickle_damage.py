@@ -5,6 +5,7 @@ from functools import partial
 import numpy
 import pytest
 import scipy.sparse
+from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pickled import COUNTS, LAYOUTS, cells, npy_bytes, refused
@@ -144,7 +145,7 @@ def test_cut_anywhere(read, content):
             read(content[:length])
 
 
-@fuzz(max_examples=1500)
+@fuzz(max_examples=examples(1500))
 @given(
     whole=st.sampled_from(WHOLE),
     flips=st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 7)), min_size=1, max_size=3),
@@ -156,7 +157,7 @@ def test_bits_flipped(read, whole, flips):
     survives(read, bytes(content))
 
 
-@fuzz(max_examples=1500)
+@fuzz(max_examples=examples(1500))
 @given(
     whole=st.sampled_from(WHOLE),
     where=st.floats(0, 0.9999),
@@ -168,13 +169,13 @@ def test_bytes_overwritten(read, whole, where, new, gone):
     survives(read, whole[:at] + new + whole[at + gone :])
 
 
-@fuzz(max_examples=1000)
+@fuzz(max_examples=examples(1000))
 @given(st.binary(max_size=300))
 def test_random_bytes_behind_a_header(read, content):
     survives(read, WHOLE[0][:START] + content)
 
 
-@fuzz(max_examples=1000)
+@fuzz(max_examples=examples(1000))
 @given(st.binary(max_size=300))
 def test_random_bytes_behind_a_good_beginning(read, content):
     survives(read, WHOLE[2][: START + 400] + content)

@@ -11,12 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from scipy.special import softmax
 from trained_models import (
-    EVERY_METHOD,
     PARTS,
-    TYPES,
-    ece_by_hand,
     known_cells,
     new_model,
     trained,
@@ -25,60 +21,10 @@ from trained_models import (
 
 from cellclassifier.protocol.evaluation import evaluate
 from cellclassifier.protocol.metrics import METRICS
-from cellclassifier.protocol.single_label import SingleLabel
-from cellclassifier.trust.calibration import fit_calibration
 
 INTERVALS = ["accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"]
 LABELS = known_cells().obs["cell_type"].to_numpy().astype(str)
 FEW = ("logistic_regression", "gbdt")
-
-
-def raw_probabilities(method: str, part: str) -> np.ndarray:
-    """Of the cells of a part, before calibration."""
-    return trained(method).outputs(known_cells()[part == PARTS].copy()).probabilities
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_calibration_errors_before_and_after(method):
-    """``ece`` is that of the calibrated probabilities, ``ece_raw``, the last column, before."""
-    model, judged = trained_and_judged(method)
-    table = judged.scores.set_index("part")
-    assert judged.scores.columns[-1] == "ece_raw"
-    for part in ("train", "val", "test"):
-        raw = raw_probabilities(method, part)
-        calibrated = softmax(
-            np.log(np.maximum(raw.astype(float), 1e-7)) / model.calibration_.temperature, axis=1
-        )
-        labels = LABELS[part == PARTS]
-        expected = [ece_by_hand(labels, p, np.array(TYPES)) for p in (raw, calibrated)]
-        assert table.loc[part, ["ece_raw", "ece"]].tolist() == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_columns_are_in_the_fixed_order(method):
-    scores = trained_and_judged(method)[1].scores
-    expected = ["method", "part", "split", "n_cells", *METRICS, "ece", "fit_seconds", *INTERVALS]
-    assert list(scores) == [*expected, "ece_raw"]
-    assert scores["part"].tolist() == ["train", "val", "test"]
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_the_temperature_is_that_of_the_validation_cells(method):
-    model, labels = trained(method), LABELS[PARTS == "val"]
-    found = fit_calibration(SingleLabel(labels, model.classes_), raw_probabilities(method, "val"))
-    assert model.calibration_ == found
-
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_predictions_are_calibrated(method):
-    model, judged = trained_and_judged(method)
-    table = judged.predictions
-    assert list(table["cell"]) == list(known_cells().obs_names) and (table["part"] == PARTS).all()
-    for part in ("train", "val", "test"):
-        cells = known_cells()[part == PARTS].copy()
-        rows = table[table["part"] == part]
-        np.testing.assert_allclose(rows[list(TYPES)], model.predict_proba(cells), atol=1e-6)
-        assert (rows["predicted"] == model.predict(cells)).all()
 
 
 def changed_test_cells() -> dict[str, ad.AnnData]:

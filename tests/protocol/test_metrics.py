@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -135,7 +136,7 @@ def test_float32_probabilities_score_alike():
     assert found == pytest.approx(expected, abs=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 5))
 def test_calibration_error(seed, skill):
     labels, probabilities = simulate(60, seed, skill)

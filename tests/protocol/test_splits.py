@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def count(labels, parts) -> pd.DataFrame:
     return pd.crosstab(labels, parts).reindex(columns=list(PARTS), fill_value=0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SIZES, SEEDS)
 def test_every_type_is_shared_out(sizes, seed):
     """One part per cell; each held-out share within one cell of 15 %, and never empty."""
@@ -66,7 +67,7 @@ def test_large_types_are_split_70_15_15():
     assert table.to_numpy().tolist() == [[700, 150, 150], [1400, 300, 300]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(SIZES, SEEDS)
 def test_a_seed_names_a_split(sizes, seed):
     labels = labels_of(sizes)
@@ -174,7 +175,7 @@ def test_a_subsample_does_not_follow_the_file_order():
     assert (kept != subsample(np.repeat(["a", "b"], 2000), 800, seed=2) % 2000).any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(3, 25), SEEDS)
 def test_no_group_is_in_two_parts(n_groups, seed):
     labels = labels_of([300, 300], seed % 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
@@ -148,7 +149,7 @@ def probabilities_of_cells(draw):
     return rows / rows.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(probabilities_of_cells(), st.floats(0.05, 20))
 def test_the_order_of_types_never_changes(probabilities, temperature):
     """Nor is the sum of a row other than 1; the best type is the first of equals, as before."""
@@ -159,7 +160,7 @@ def test_the_order_of_types_never_changes(probabilities, temperature):
         assert (np.diff(after[np.argsort(before)]) >= -1e-15).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(probabilities_of_cells(), st.floats(0.05, 20))
 def test_odds_are_raised_to_the_inverse_temperature(probabilities, temperature):
     clipped = np.maximum(probabilities, 1e-7)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import mahalanobis
@@ -127,7 +128,7 @@ def refused(novelty: Novelty, features, probabilities) -> np.ndarray:
     return ~novelty.is_known(score, probabilities.argmax(axis=1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.integers(1, 250), st.integers(1, 30), st.integers(2, 5), st.integers(0, 10**6), st.booleans()
 )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
 import skops.io
 from conftest import ROOT, make_cells
 
@@ -49,18 +46,6 @@ def saved(models, tmp_path):
     return save
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_interface(models, small_cells, method):
-    model = models[method]
-    probabilities = model.predict_proba(small_cells[TEST])
-    assert probabilities.shape == (18, 3) and (probabilities >= 0).all()
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    assert model.classes_.tolist() == ["B", "NK", "T/x"]
-    expected = model.classes_[probabilities.argmax(axis=1)]
-    assert model.predict(small_cells[TEST]).tolist() == expected.tolist()
-    assert set(model.genes_) <= set(small_cells.var_names)
-
-
 @pytest.mark.parametrize("method", LEARNERS)
 def test_markers_of_the_types_are_found(models, small_cells, method):
     """Three-fold expression of ten genes a type is plain to see: chance is a third."""
@@ -72,41 +57,6 @@ def test_majority_predicts_the_shares_of_training(small_cells):
     cells = small_cells[[*range(0, 90, 3), *range(1, 31, 3)]].copy()  # 30 of B, 10 of NK
     model = make_baseline("majority").fit(cells, labels_of(cells))
     np.testing.assert_allclose(model.predict_proba(small_cells), np.tile([0.75, 0.25], (120, 1)))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_fit_leaves_the_counts_alone(small_cells, method):
-    before = small_cells.copy()
-    model = fit(method, small_cells, quick=True)
-    model.predict_proba(small_cells)
-    assert (small_cells.X != before.X).nnz == 0
-    pd.testing.assert_frame_equal(small_cells.obs, before.obs)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_saved_models_predict_the_same_bits(models, saved, small_cells, method):
-    loaded = Baseline.load(saved(method, data={"sha256": "1"}))
-    expected = models[method].predict_proba(small_cells)
-    np.testing.assert_array_equal(loaded.predict_proba(small_cells), expected)
-    assert loaded.classes_.tolist() == models[method].classes_.tolist()
-    assert loaded.genes_.tolist() == models[method].genes_.tolist()
-    assert loaded.method == method
-
-
-@pytest.mark.parametrize("method", ["random_forest", "gbdt"])
-def test_another_process_predicts_the_same_bits(models, saved, small_cells, tmp_path, method):
-    code = (
-        "import sys, numpy, anndata\n"
-        "from cellclassifier.models.baselines.classifier import Baseline\n"
-        "cells = anndata.read_h5ad(sys.argv[2])\n"
-        "numpy.save(sys.argv[3], Baseline.load(sys.argv[1]).predict_proba(cells))"
-    )
-    small_cells.write_h5ad(tmp_path / "cells.h5ad")
-    command = [sys.executable, "-c", code, saved(method), "cells.h5ad", "p.npy"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
-    expected = models[method].predict_proba(small_cells)
-    np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), expected)
 
 
 def test_torch_is_for_those_who_need_it(saved, tmp_path):
@@ -149,26 +99,6 @@ def test_a_failed_save_keeps_the_old_model(saved, models, monkeypatch, small_cel
         models["majority"].save(folder)
     assert Baseline.load(folder).method == "gbdt"
     assert [path.name for path in tmp_path.iterdir()] == ["gbdt"]
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_genes_are_found_by_name(models, small_cells, method):
-    order = np.random.default_rng(0).permutation(60)
-    np.testing.assert_array_equal(
-        models[method].predict_proba(small_cells[:, order].copy()),
-        models[method].predict_proba(small_cells),
-    )
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_missing_genes_count_as_zeros(models, small_cells, method):
-    """A file without some genes predicts as one in which they were never counted."""
-    without = small_cells[:, 5:].copy()
-    zeros = sp.hstack([sp.csr_matrix((120, 5), dtype=np.float32), without.X]).tocsr()
-    with_zeros = ad.AnnData(zeros, obs=small_cells.obs, var=small_cells.var)
-    np.testing.assert_array_equal(
-        models[method].predict_proba(without), models[method].predict_proba(with_zeros)
-    )
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from cellclassifier.models.neural.processes import share
 LENGTHS = np.minimum(np.random.default_rng(0).lognormal(6.4, 0.5, 2000).astype(int) + 1, 2048)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     st.lists(st.integers(1, 300), min_size=3, max_size=200),
     st.integers(1, 2000),

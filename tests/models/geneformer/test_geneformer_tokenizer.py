@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from conftest import examples
 from geneformer_help import GENES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,7 +68,7 @@ def known(name: str) -> bool:
     return name.split(".")[0] in GENES
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 70))
 def test_tokens_equal_a_plain_loop(seed, max_tokens):
     rng = np.random.default_rng(seed)
