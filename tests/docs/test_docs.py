@@ -130,17 +130,17 @@ def system(tmp_path, monkeypatch):
         modules[name] = module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, name, module)
         spec.loader.exec_module(module)
-    model = modules["cellclassifier.models.nearest_centroid"].NearestCentroid
-    monkeypatch.setattr(models, "NearestCentroid", model, raising=False)
-    return modules["nearest_centroid"]
+    model = modules["cellclassifier.models.nearest_profile"].NearestProfile
+    monkeypatch.setattr(models, "NearestProfile", model, raising=False)
+    return modules["nearest_profile"]
 
 
 def test_the_system_of_the_page_runs(system, cells_npy, tmp_path, capsys):
     config = system.Config(cells=cells_npy, output=tmp_path, n_genes=30, n_splits=2)
     summary = system.main(config)
-    assert summary["macro_f1"]["mean"]["nearest_centroid", "test"] > 0.8
-    assert "nearest_centroid" in capsys.readouterr().out
-    record = json.loads((tmp_path / "results/run_nearest_centroid.json").read_text())
+    assert summary["macro_f1"]["mean"]["nearest_profile", "test"] > 0.8
+    assert "nearest_profile" in capsys.readouterr().out
+    record = json.loads((tmp_path / "results/run_nearest_profile.json").read_text())
     assert record["seeds"] == [42, 43]
 
 
@@ -156,7 +156,7 @@ def test_the_model_of_the_page_names_the_nearest_mean(system, cells_npy, tmp_pat
     cells = read_cells(CellsOptions(cells=cells_npy))
     labels = cells.obs["cell_type"].to_numpy(str)
     train, test = cells[:60].copy(), cells[60:].copy()
-    model = models.NearestCentroid(n_genes=30).fit(train, labels[:60], (test, labels[60:]))
+    model = models.NearestProfile(n_genes=30).fit(train, labels[:60], (test, labels[60:]))
     train, test = (GeneCounts.of(part, model.genes_) for part in (train, test))
     train, test = (log_normalize(part.counts, part.totals).toarray() for part in (train, test))
     expected = NearestCentroid().fit(train, labels[:60]).predict(test)
