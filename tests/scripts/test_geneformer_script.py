@@ -84,7 +84,7 @@ def test_every_output_is_there(first_run):
         "results/fine_tuning/fine_tuning_log.txt",
         "results/fine_tuning/fine_tuning_results.csv",
         "results/fine_tuning/training_history.csv",
-        "results/splits.csv",
+        "results/fine_tuning/splits.csv",
         "results/scores/geneformer.csv",
         "results/combined_results.csv",
         "results/per_type_results.csv",
