@@ -102,7 +102,7 @@ def main(config: Config) -> pd.DataFrame | None:
         run.output.csv("fine_tuning/training_history", history[["split", *history.columns[:-1]]])
         scores = protocol.combined(run.table("scores", METHOD))
         run.output.csv("fine_tuning/fine_tuning_results", scores)
-        summary = run.finish(lambda run, summary: draw(run, summary, cells, parts[config.seed]))
+        summary = run.finish(draw)
         run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")
     if output.is_first():
         print(protocol.in_short(summary).to_string())
@@ -129,17 +129,11 @@ def decided(config: Config) -> Config:
     return result
 
 
-def draw(run: protocol.Run, summary: pd.DataFrame, cells, part_of_cell: pd.Series) -> None:
+def draw(run: protocol.Run, summary: pd.DataFrame):
     """How training went, and every figure of all methods that saw these cells and splits."""
     history = run.table("history", METHOD).query("stage == 'fine-tuning'")
-    run.output.figure("training_history", plots.training_history(history))
-    types = sorted(cells.obs["cell_type"].unique())
-    if cells.X is not None:  # tokens have no counts to compare types by
-        types = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
-    for name, figure in plots.comparison_figures(
-        summary, types, run.predictions, protocol.pooled_reliability
-    ):
-        run.output.figure(name, figure)
+    yield "training_history", plots.training_history(history)
+    yield from plots.comparison_figures(run, summary)
 
 
 if __name__ == "__main__":

@@ -68,19 +68,10 @@ def main(config: Config) -> pd.DataFrame:
 
     for method in config.methods:
         run.output.csv(f"{method}_results", run.table("trials", method))
-    summary = run.finish(lambda run, summary: draw(run, summary, cells, parts[config.seed]))
+    summary = run.finish(plots.comparison_figures)
     print(protocol.in_short(summary).to_string())
     cli.say_where(config.output)
     return summary
-
-
-def draw(run: protocol.Run, summary: pd.DataFrame, cells, part_of_cell: pd.Series) -> None:
-    """Every figure, of all methods in the summary."""
-    types = data.types_by_similarity(cells[(part_of_cell == "train").to_numpy()])
-    for name, figure in plots.comparison_figures(
-        summary, types, run.predictions, protocol.pooled_reliability
-    ):
-        run.output.figure(name, figure)
 
 
 if __name__ == "__main__":

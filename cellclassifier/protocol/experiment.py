@@ -8,9 +8,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import anndata as ad
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from cellclassifier.data.features import types_by_similarity
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.options import RunOptions
 from cellclassifier.output.files import publish, write_parquet
@@ -18,7 +21,7 @@ from cellclassifier.output.folder import Output
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.record import RunRecord
 from cellclassifier.protocol import scores
-from cellclassifier.protocol.evaluation import Evaluation
+from cellclassifier.protocol.evaluation import Evaluation, pooled_reliability
 from cellclassifier.protocol.finished import (
     FinishedParts,
     digest_of_cells,
@@ -28,6 +31,7 @@ from cellclassifier.protocol.finished import (
 from cellclassifier.protocol.options import SplitOptions
 from cellclassifier.protocol.scores import ScoreTables
 
+Figures = Iterable[tuple[str, Figure]]
 PREDICTIONS, MODEL = "predictions.parquet", "model"
 
 
@@ -40,8 +44,8 @@ class Run:
             run.keep(evaluate(CellularClassifier(...), cells, parts[split], split))
         run.finish(draw)
 
-    What an earlier run with the same cells and options has finished is taken up; --fresh starts
-    over, and deletes what this script kept. Of several processes the first one writes.
+    What an earlier run with the same cells and options has finished is taken up; with --fresh it is
+    computed again, in its place. Of several processes the first one writes.
     """
 
     def __init__(self, script: str, config: RunOptions, depends_on: object = None):
@@ -83,6 +87,7 @@ class Run:
         versions: of every method, its version number; the others as ``about`` takes them.
         """
         self.about(cells, parts, name)
+        self._train = cells[(parts.iloc[:, 0] == "train").to_numpy()]
         self.keys = {method: self.key(version) for method, version in versions.items()}
         wanted = [(method, split) for split in self.splits for method in versions]
         if self.config.fresh:
@@ -195,21 +200,32 @@ class Run:
             known = {"data": self.source, "seeds": self.splits, "data_digest": self.data}
             self.record.write(**known, **facts)
 
+    def types(self) -> np.ndarray:
+        """The types, those of alike mean profile in the first split's training cells together."""
+        if self._train.X is None:  # tokens have no counts to compare types by
+            return np.unique(self._train.obs["cell_type"].astype(str))
+        return types_by_similarity(self._train)
+
+    def reliability(self, method: str) -> pd.DataFrame:
+        """Points of the reliability curve of a method's test cells, of all splits together."""
+        return pooled_reliability(self.predictions(method))
+
     def finish(
-        self, draw: Callable[[Run, pd.DataFrame], None] | None = None, **facts
+        self, draw: Callable[[Run, pd.DataFrame], Figures] | None = None, **facts
     ) -> pd.DataFrame:
         """Write the tables of all methods, draw, and write the record, last of all.
 
-        draw: called with this run and the summary; facts: JSON values for the record. Returns the
-        summary: mean and standard deviation of each metric over splits, per method and part.
+        draw: given this run and the summary, yields names and figures; facts: JSON values for the
+        record. Returns the summary: mean and standard deviation of each metric over splits, per
+        method and part.
         """
         with self.step("outputs"):
             table = self.scores() if is_first() else self._own_scores()
             summary = scores.summarize(table)
             if is_first():
                 self._write_views(summary)
-                if draw is not None:
-                    draw(self, summary)
+                for name, figure in draw(self, summary) if draw else ():
+                    self.output.figure(name, figure)
         self.write_record(**facts)
         return summary
 
