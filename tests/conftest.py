@@ -35,9 +35,12 @@ def examples(thorough: int) -> int:
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Tests of real data are slow ones, so that make test is the same wherever it runs."""
+    """Tests of real data are slow ones, so that make test is the same wherever it runs.
+
+    So are those of the built wheel, and of a virtual environment that holds it.
+    """
     for item in items:
-        if "shared" in item.fixturenames:
+        if {"shared", "wheel"} & {*item.fixturenames}:
             item.add_marker(pytest.mark.slow)
 
 

@@ -79,6 +79,7 @@ def test_an_output_that_cannot_be_written_is_told(cells_npy, tmp_path):
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_parts(cells_npy, tmp_path):
     process = start(
         "--cells",

@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import tomllib
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -201,11 +202,17 @@ def imported_libraries(path: Path) -> set[str]:
     return names - sys.stdlib_module_names - {"cellclassifier"}
 
 
+@cache
+def distributions() -> dict[str, list[str]]:
+    """What pip installs every importable name with; seconds to find out."""
+    return dict(importlib.metadata.packages_distributions())
+
+
 @pytest.mark.parametrize("path", sorted(SOURCES))
 def test_every_library_that_is_imported_is_asked_for(path):
     """By the package itself, or by the extra of the networks where they are imported."""
     neural = path.startswith(("cellclassifier/models/geneformer/", "cellclassifier/models/neural/"))
     asked = requirements("geneformer") if neural else requirements()
-    sold_as = importlib.metadata.packages_distributions()
+    sold_as = distributions()
     for library in imported_libraries(ROOT / path):
         assert {*sold_as[library]} & asked.keys(), library

@@ -349,6 +349,7 @@ print(cellclassifier.__file__, run.key(1))
 """
 
 
+@pytest.mark.slow
 def test_a_comment_in_any_file_changes_no_key(tmp_path):
     """Of a copy of the package with a comment at the end of every file."""
     shutil.copytree(ROOT / "cellclassifier", tmp_path / "cellclassifier")

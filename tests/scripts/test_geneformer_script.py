@@ -166,6 +166,7 @@ def wait_for(process: subprocess.Popen, folder: Path, pattern: str) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
     options = (*TINY, "--cells", data, "--output", tmp_path, "--epochs", 2, "--n-splits", 2)
     options += ("--learning-rate", "5e-3", "--pretrain-epochs", 1)
@@ -177,6 +178,7 @@ def test_a_killed_process_goes_on_to_the_same_result(data, first_run, tmp_path):
     pd.testing.assert_frame_equal(results_of(tmp_path), results_of(first_run.output))
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(data, tmp_path):
     """Without dropout, which draws differently: the same scores and nearly the same weights."""
     torchrun = (Path(sys.executable).with_name("torchrun"), "--nproc-per-node", 2)
@@ -197,6 +199,7 @@ def test_two_processes_train_as_one(data, tmp_path):
     pd.testing.assert_frame_equal(*histories, rtol=1e-3, check_exact=False)
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_together(data, tmp_path):
     """Both killed within fine-tuning: the second start ends with the first one's results."""
     torchrun = (Path(sys.executable).with_name("torchrun"), "--nproc-per-node", 2)

@@ -30,6 +30,7 @@ def fits(monkeypatch):
         return original(classifier, cells, parts, split)
 
     monkeypatch.setattr(protocol, "evaluate", counting)
+    monkeypatch.setattr(script, "draw", lambda *args: None)
     return computed
 
 
@@ -64,9 +65,8 @@ def test_an_interrupted_run_goes_on(cells_npy, tmp_path, fits):
     ids=str,
 )
 def test_only_what_the_options_determine_is_computed_again(
-    cells_npy, tmp_path, fits, monkeypatch, changed, expected
+    cells_npy, tmp_path, fits, changed, expected
 ):
-    monkeypatch.setattr(script, "draw", lambda *args: None)
     config = small(cells_npy, tmp_path)
     script.main(config)
     fits.clear()

@@ -126,6 +126,7 @@ def test_parallel_config_is_respected(small_cells, monkeypatch):
     assert seen[0][0] == 1 and seen[1] == (3, "ThreadingBackend")
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_to_the_last_digit(small_cells, monkeypatch):
     distributed = pytest.importorskip("dask.distributed")
     _, here = fits_of_small_cells()
