@@ -44,7 +44,7 @@ def main(config: Config) -> None:
     table = pd.DataFrame(rows).T
     table["ms_per_tree"] = 1000 * table["fit_seconds"] / table["trees"]
     print_table(
-        "binary rf: 2 ways to draw negatives (3 repeats, the original 1)", table.round(3)
+        "binary rf: 2 ways to draw negatives; ours 3 repeats, the original 1", table.round(3)
     )
     if real is not None:
         ours, original = table.loc["real cells, ours"], table.loc["real cells, original"]
