@@ -201,6 +201,16 @@ TABLES: dict[str, Table | CrossTable] = {
             "ours ": "{infer_ours}",
         },
     ),
+    "geneformer_quick": Table(
+        "geneformer_quick",
+        {
+            "part": "{part}",
+            "cells": "{n_cells:,}",
+            "accuracy": "{accuracy:.3f}",
+            "macro-F1": "{macro_f1:.3f}",
+            "ECE": "{ece:.3f}",
+        },
+    ),
     "geneformer_scores": Table(
         "geneformer_scores",
         {

@@ -20,6 +20,7 @@ MODULES = (
     "annotation",
     "unknown",
     "across",
+    "quick_fine_tuning",
     "geneformer_tokens",
     "geneformer",
 )

@@ -88,8 +88,9 @@ def data_sets(given: Path | None) -> dict[str, Path]:
     """The given file, or the real ones that are at hand."""
     if given:
         return {given.stem: given}
-    found = {name: shared_data(name) for name in ("cells.npy", "ifnb_2800.h5ad")}
-    return {name.split(".")[0].split("_")[0]: path for name, path in found.items() if path}
+    files = {"sorted": "cells.npy", "ifnb": "ifnb_2800.h5ad"}
+    found = {name: shared_data(file) for name, file in files.items()}
+    return {name: path for name, path in found.items() if path}
 
 
 def measure_all(cells: ad.AnnData, config: Config) -> pd.DataFrame:

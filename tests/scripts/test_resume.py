@@ -10,7 +10,7 @@ from conftest import files_of, make_cells
 from test_scripts import bytes_without_times, small
 
 import multiclass_baselines as script
-from cellclassifier import protocol
+from cellclassifier import plots, protocol
 from cellclassifier.errors import InputError
 
 
@@ -30,7 +30,7 @@ def fits(monkeypatch):
         return original(classifier, cells, parts, split)
 
     monkeypatch.setattr(protocol, "evaluate", counting)
-    monkeypatch.setattr(script, "draw", lambda *args: None)
+    monkeypatch.setattr(plots, "comparison_figures", lambda *args: ())
     return computed
 
 
