@@ -7,7 +7,9 @@ import logging
 import os
 import shutil
 import struct
+import sys
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 
 from cellclassifier.data.digests import sha256
@@ -119,12 +121,40 @@ def find_dictionary(name: str, folder: Path = FOLDER) -> Path:
 
 
 def read_dictionary(name: str, folder: Path = FOLDER) -> dict:
-    """A dictionary's content, text -> number or text, unpickled as data only."""
+    """A dictionary's content, text -> number or text as VALUES has it, unpickled as data only."""
     path = find_dictionary(name, folder)
     content = load_pickle(path)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{path} is not a dictionary of genes: get it again with {GET}")
+    expected, is_one = VALUES[name]
+    for key, value in content.items():
+        if not is_one(value):
+            raise InputError(
+                f"{path} says {repr(value)[:40]} for {key[:40]}, expected {expected}: "
+                f"get it again with {GET}"
+            )
     return content
+
+
+def is_median(value: object) -> bool:
+    """Whether a value is a number above zero that counts can be divided by."""
+    return _is_number(value, Real) and 0 < value <= sys.float_info.max
+
+
+def _is_token(value: object) -> bool:
+    return _is_number(value, Integral) and value >= 0
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+# What a dictionary says for every key: in words, and as a check.
+VALUES = {
+    "token_dictionary": ("a whole number", _is_token),
+    "gene_median_dictionary": ("a number above zero", is_median),
+    "gene_name_id_dict": ("the id of a gene", lambda value: isinstance(value, str)),
+}
 
 
 def find_model(folder: Path = FOLDER) -> Path | None:
@@ -146,9 +176,12 @@ def read_model_config(model: Path) -> dict:
     try:
         config = json.loads((model / "config.json").read_text())
         n_tokens, width = config["vocab_size"], config["hidden_size"]
-        config["max_position_embeddings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{model / 'config.json'} is damaged ({error!r})") from error
+        sizes = n_tokens, width, config["max_position_embeddings"]
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError(f"sizes of {sizes}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = repr(error)[:200]
+        raise InputError(f"{model / 'config.json'} is damaged ({reason})") from error
     shape = _embedding_shape(model)
     if shape != [n_tokens, width]:
         raise InputError(
@@ -188,6 +221,8 @@ def _embedding_shape(model: Path) -> list[int]:
             for name in header
             if name.endswith("embeddings.word_embeddings.weight")
         ]
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+        if list(map(type, shape)) != [int, int]:
+            raise ValueError(f"an embedding of shape {shape}")
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged or no BERT model: get it again with {GET}") from error
     return shape

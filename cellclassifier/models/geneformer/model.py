@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import logging
 from pathlib import Path
 
 import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, set_seed
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from cellclassifier.errors import InputError
+from cellclassifier.models.geneformer import weights
 
 IGNORED = -100  # label of a position that is not predicted
 # Of Geneformer V1: the shape of config.json beside its weights.
@@ -21,6 +23,9 @@ V1 = {
     "layer_norm_eps": 1e-12,
     "pad_token_id": 0,
 }
+NEW = ("classifier.", "bert.pooler.")  # what is random on pretrained weights
+
+log = logging.getLogger(__name__)
 
 
 class CellBert(BertForSequenceClassification):
@@ -79,21 +84,29 @@ def new_classifier(
     config.update({"num_labels": n_types, "pooling": pooling})
     model = _made(CellBert, config, seed)
     if encoder is not None:
-        weights = encoder.state_dict()
-        result = model.bert.load_state_dict(weights, strict=False)
+        result = model.bert.load_state_dict(encoder.state_dict(), strict=False)
         assert all(name.startswith("pooler.") for name in result.missing_keys)
     return model
 
 
 def pretrained_classifier(folder: Path, n_types: int, pooling: str, seed: int) -> CellBert:
-    """A classifier with the weights of a published model folder (safetensors) under a new head."""
-    set_seed(seed)  # the head's weights are random
-    return _loaded(folder, num_labels=n_types, pooling=pooling)
+    """A classifier with the weights of a published model folder (safetensors) under a new head.
+
+    Published weights have a head for masked genes instead, and most have no pooler. Raises
+    InputError where they lack anything else.
+    """
+    set_seed(seed)  # what is new is random
+    changes = {"num_labels": n_types, "pooling": pooling}
+    model, new = weights.load(CellBert, folder, new=NEW, unused=("cls.",), **changes)
+    counts = {part: sum(name.startswith(part) for name in new) for part in NEW}
+    parts = " and ".join(f"{n} of {part.rstrip('.')}" for part, n in counts.items() if n)
+    log.info(f"Weights of {folder}; new and random at first: {parts or 'none'}.")
+    return model
 
 
 def load_classifier(folder: Path) -> CellBert:
-    """A saved classifier."""
-    return _loaded(folder)
+    """A saved classifier; InputError where its weights are not exactly those of one."""
+    return weights.load(CellBert, folder)[0]
 
 
 def freeze(model: CellBert, layers: int, embeddings: bool) -> None:
@@ -109,28 +122,11 @@ def freeze(model: CellBert, layers: int, embeddings: bool) -> None:
 
 def quiet_transformers() -> None:
     """No word from transformers but errors: a new head on old weights is what we ask for."""
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
 
 
 def _made(kind: type, config: BertConfig, seed: int):
     set_seed(seed)
     config._attn_implementation = "sdpa"
     return kind(config)
-
-
-def _loaded(folder: Path, **changes) -> CellBert:
-    try:
-        config = BertConfig.from_pretrained(folder, local_files_only=True)
-        config.update(changes)
-        return CellBert.from_pretrained(
-            folder,
-            config=config,
-            attn_implementation="sdpa",
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-        )
-    except Exception as error:  # of many kinds, for a damaged or hostile file
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(f"the weights in {folder} cannot be read ({reason})") from error

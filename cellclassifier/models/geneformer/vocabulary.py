@@ -64,12 +64,13 @@ class Vocabulary:
         try:
             content = json.loads(Path(path).read_text())
             names, symbols = np.array(content["genes"]), np.array(content["symbols"])
-            medians = np.array(content["medians"], np.float64)
-            if {names.dtype.kind, symbols.dtype.kind} != {"U"} or not (medians > 0).all():
+            are_medians = all(map(files.is_median, content["medians"]))
+            if {names.dtype.kind, symbols.dtype.kind} != {"U"} or not are_medians:
                 raise ValueError("genes or medians are of another kind")
-            if not names.shape == medians.shape == symbols.shape:
+            medians = np.array(content["medians"], np.float64)
+            if not names.shape == symbols.shape == (len(medians),):
                 raise ValueError("genes and medians do not fit")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is missing or damaged ({error!r}): train again") from error
         return cls(names, medians, symbols)
 
@@ -80,7 +81,7 @@ def read_vocabulary(folder: Path = files.FOLDER, symbols: bool = False) -> Vocab
     symbols: also read ``gene_name_id_dict``, for cells whose genes are named by symbols; it has
     one symbol for each gene.
 
-    Raises InputError when a dictionary is missing, or when the two are no pair of V1.
+    Raises InputError when a dictionary is missing or damaged, or when the two are no pair of V1.
     """
     tokens = files.read_dictionary("token_dictionary", folder)
     medians = files.read_dictionary("gene_median_dictionary", folder)
@@ -94,7 +95,7 @@ def read_vocabulary(folder: Path = files.FOLDER, symbols: bool = False) -> Vocab
     ordered = sorted(tokens.keys() - special.keys(), key=tokens.get)
     if [int(tokens[gene]) for gene in ordered] != list(range(FIRST_GENE, len(tokens))):
         raise InputError(f"the token dictionary in {folder} does not number its genes 2, 3, ...")
-    without = [gene for gene in ordered if not float(medians.get(gene, 0)) > 0]
+    without = [gene for gene in ordered if gene not in medians]
     if without:
         raise InputError(
             f"the median dictionary in {folder} lacks {len(without):,} of {len(ordered):,} genes "

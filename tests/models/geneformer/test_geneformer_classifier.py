@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -14,6 +15,7 @@ import scipy.sparse as sp
 import torch
 from conftest import make_cells
 from geneformer_help import GENES, write_dictionaries, write_network
+from safetensors.torch import load_file, save_file
 from transformers import BertForMaskedLM, BertForSequenceClassification
 
 from cellclassifier.errors import InputError
@@ -352,6 +354,63 @@ def test_a_pretrained_start_has_the_published_weights_and_tokens(published, cell
     symbols.save(folder / "saved")
     loaded = GeneformerClassifier.load(folder / "saved")
     assert loaded.predict_proba(ensembl(held_out, names)) == pytest.approx(expected)
+
+
+def change_tensors(folder: Path, change) -> None:
+    """Replace the dict of tensors in a model's folder by what ``change`` makes of it."""
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
+
+def only(*endings: str):
+    return lambda tensors: {k: v for k, v in tensors.items() if k.endswith(endings)}
+
+
+def renamed(tensors: dict) -> dict:
+    return {name.replace("query", "querry"): tensor for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("change", [only("word_embeddings.weight"), renamed])
+def test_weights_that_do_not_fit_are_no_pretrained_start(published, cells, change):
+    folder, _ = published
+    change_tensors(folder / "Geneformer-V1-10M", change)
+    train, labels, _ = parts_of(cells)
+    with pytest.raises(
+        InputError, match=r"weights in .* (do not fit .*no fitting bert|cannot be read .*has none)"
+    ):
+        classifier(PRETRAINED, folder=folder).fit(ensembl(train), labels)
+
+
+def test_what_is_new_on_pretrained_weights_is_said(published, caplog):
+    """The head always; the pooler, which the published weights lack, unless it is there."""
+    folder, network = published
+    caplog.set_level(logging.INFO)
+    model.pretrained_classifier(folder / "Geneformer-V1-10M", 3, "first", 0)
+    assert "2 of bert.pooler" in caplog.text and "2 of classifier" in caplog.text
+    with_pooler = model.new_classifier(network.config, 2, "first", 0)
+    with_pooler.bert.save_pretrained(folder / "encoder")
+    caplog.clear()
+    ours = model.pretrained_classifier(folder / "encoder", 3, "first", 0)
+    assert "bert.pooler" not in caplog.text and "2 of classifier" in caplog.text
+    assert (ours.bert.pooler.dense.weight == with_pooler.bert.pooler.dense.weight).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        renamed,
+        only("word_embeddings.weight"),
+        lambda tensors: tensors | {"more": torch.ones(1)},
+        lambda tensors: tensors | {"classifier.bias": torch.ones(2)},
+    ],
+    ids=["renamed", "missing", "more", "other shape"],
+)
+def test_a_saved_model_has_its_own_tensors_and_no_others(fitted, tmp_path, change):
+    fitted.save(tmp_path / "model")
+    change_tensors(tmp_path / "model", change)
+    seal(tmp_path / "model", json.loads((tmp_path / "model" / "model.json").read_text()))
+    with pytest.raises(InputError, match=r"weights in .* (do not fit|cannot be read .*has none)"):
+        GeneformerClassifier.load(tmp_path / "model")
 
 
 def test_what_does_not_fit_is_refused_before_training(published, cells):

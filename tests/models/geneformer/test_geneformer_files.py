@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import logging
+import math
 import pickle
+import struct
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from geneformer_help import GENES, write_dictionaries, write_model_header
@@ -21,6 +25,12 @@ from cellclassifier.models.geneformer.vocabulary import (
     learn_vocabulary,
     read_vocabulary,
 )
+
+
+def str_of(value) -> str:
+    """A short name of a parameter."""
+    return repr(value)[:12]
+
 
 CO1 = "ENSG00000198804"
 
@@ -68,6 +78,76 @@ def test_tokens_and_medians_that_are_no_pair_are_refused(tmp_path):
     (tmp_path / "gene_median_dictionary_gc30M.pkl").write_bytes(pickle.dumps(medians))
     with pytest.raises(InputError, match=r"lacks 5 of 60 genes.*no pair"):
         read_vocabulary(tmp_path)
+
+
+NO_NUMBERS = (None, "much", "1.5", [1], math.nan, math.inf, -math.inf, True)
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 0, -1.5, np.float64("nan")], ids=str_of)
+def test_medians_are_numbers_above_zero(tmp_path, value):
+    """Of every gene, whether it has a token or not."""
+    _, medians = write_dictionaries(tmp_path)
+    for gene in (GENES[3], "ENSG00000099999"):
+        path = tmp_path / "gene_median_dictionary_gc30M.pkl"
+        path.write_bytes(pickle.dumps(medians | {gene: value}))
+        with pytest.raises(InputError, match=rf"gene_median.* for {gene}, expected .*--download"):
+            read_vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 5.0, -1, np.float64(5)], ids=str_of)
+@pytest.mark.parametrize("name", [GENES[3], "<pad>"])
+def test_tokens_are_whole_numbers(tmp_path, name, value):
+    tokens, _ = write_dictionaries(tmp_path)
+    path = tmp_path / "token_dictionary_gc30M.pkl"
+    path.write_bytes(pickle.dumps(tokens | {name: value}))
+    with pytest.raises(InputError, match=r"token_dictionary.* for .*expected .*--download"):
+        read_vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize("value", [None, 3, math.nan, ["ENSG00000000001"], b"ENSG"], ids=str_of)
+def test_symbols_are_of_genes(tmp_path, value):
+    write_dictionaries(tmp_path)
+    path = tmp_path / "gene_name_id_dict_gc30M.pkl"
+    path.write_bytes(pickle.dumps({"SYM0": GENES[0], "SYM1": value}))
+    with pytest.raises(InputError, match=r"gene_name_id.* for SYM1, expected .*--download"):
+        read_vocabulary(tmp_path, symbols=True)
+
+
+@pytest.mark.parametrize(
+    "medians", ["[1, Infinity]", "[1, NaN]", "[1, 1e999]", f"[1, {10**400}]", '[1, "2"]', "[1, 0]"]
+)
+def test_saved_medians_are_numbers_above_zero(tmp_path, medians):
+    names = json.dumps(["a", "b"])
+    text = f'{{"genes": {names}, "symbols": {names}, "medians": {medians}}}'
+    (tmp_path / "v.json").write_text(text)
+    with pytest.raises(InputError, match="missing or damaged"):
+        Vocabulary.load(tmp_path / "v.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[[1], [2]]", "3"], ids=len)
+def test_other_json_is_no_vocabulary(tmp_path, text):
+    (tmp_path / "v.json").write_text(text)
+    with pytest.raises(InputError, match="missing or damaged"):
+        Vocabulary.load(tmp_path / "v.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "3", '{"vocab_size": "62"}', "{}"], ids=len)
+def test_other_json_is_no_config(tmp_path, text):
+    model = write_model_header(tmp_path / "m", 62)
+    (model / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"config\.json.* is damaged"):
+        files.check_fit(62, model)
+
+
+@pytest.mark.parametrize("shape", [None, "ab", [62], [], [62, "8"], [62.0, 8], [1, 2, 3], {}])
+def test_shapes_of_weights_are_two_numbers(tmp_path, shape):
+    model = write_model_header(tmp_path / "m", 62)
+    tensor = {"dtype": "F32", "shape": shape, "data_offsets": [0, 1984]}
+    header = json.dumps({"bert.embeddings.word_embeddings.weight": tensor}).encode()
+    content = struct.pack("<Q", len(header)) + header + bytes(1984)
+    (model / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match="is damaged or no BERT model"):
+        files.check_fit(62, model)
 
 
 def test_a_model_of_another_size_is_refused(tmp_path):
