@@ -43,9 +43,7 @@ def main(config: Config) -> None:
         rows |= {"real cells, ours": _ours(real), "real cells, original": _original(real)}
     table = pd.DataFrame(rows).T
     table["ms_per_tree"] = 1000 * table["fit_seconds"] / table["trees"]
-    print_table(
-        "binary rf: 2 ways to draw negatives (3 repeats, the original 1)", table.round(3)
-    )
+    print_table("binary rf: 2 ways to draw negatives (3 repeats, the original 1)", table.round(3))
     if real is not None:
         ours, original = table.loc["real cells, ours"], table.loc["real cells, original"]
         faster = original["ms_per_tree"] / ours["ms_per_tree"]

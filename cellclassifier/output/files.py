@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-LONGEST_NAME = 60  # characters of a text that are kept in a file's name
+LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
 @contextmanager
@@ -86,17 +86,17 @@ def _link(source, target) -> None:
         shutil.copyfile(source, target)
 
 
-def safe_name(name: str) -> str:
-    """A type's or method's name as part of a file name."""
-    return name.replace("/", "_")
-
-
 def file_name(text: str) -> str:
-    """A file name of any text, that no other text has, without blanks and signs of the shell."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".")
-    if plain == text:
+    """A file name of any text, at most 111 bytes, that no other text has.
+
+    Letters and digits of ASCII, ".", "_" and "-" stay; other signs become "_", and a digest of the
+    text tells it from others. A text that looks as if it ended in a digest gets one, too.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".-")
+    if plain and plain == text and not re.search(r"-[0-9a-f]{10}$", text):
         return plain
-    return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{plain}-{digest[:10]}"
 
 
 def write_csv(path: Path, table: pd.DataFrame, float_format: str | None = "%.6f") -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellclassifier.errors import InputError
-from cellclassifier.output.files import write_csv
+from cellclassifier.output.files import file_name, write_csv
 from cellclassifier.protocol.metrics import METRICS
 
 INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
@@ -46,7 +46,7 @@ class ScoreTables:
         Rows of the method that depend on other cells or options make way, as its predictions do.
         """
         (method,) = table["method"].unique()
-        path = self.folder / f"{method}.csv"
+        path = self.folder / f"{file_name(method)}.csv"
         table = table.assign(data=data, options=options)
         if path.exists():
             old = read_table(path)
