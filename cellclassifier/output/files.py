@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -99,25 +98,6 @@ def file_name(text: str) -> str:
     return f"{plain}-{digest[:10]}"
 
 
-def write_csv(path: Path, table: pd.DataFrame, float_format: str | None = "%.6f") -> None:
-    """Write a table without its index atomically; six decimals, or all digits with None."""
-    form = {"float_format": float_format, "lineterminator": "\n", "quoting": _quoting(table)}
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, **form)
-
-
-def _quoting(table: pd.DataFrame) -> int:
-    """Quotes where needed; around all where a text holds a carriage return, as files of Windows do.
-
-    Python before 3.13 leaves that one bare, and readers take it for the end of a line.
-    """
-    texts = table.select_dtypes(exclude="number")
-    columns = (table.columns, *(texts.iloc[:, i] for i in range(texts.shape[1])))
-    if any("\r" in text for column in columns for text in column.unique() if isinstance(text, str)):
-        return csv.QUOTE_ALL
-    return csv.QUOTE_MINIMAL
-
-
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a PNG atomically, and close the figure."""
     import matplotlib.pyplot as plt  # half a second that only those who draw should spend
@@ -136,7 +116,7 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write text atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(content)
+        temporary.write_text(content, encoding="utf-8")
 
 
 def write_json(path: Path, content: object) -> None:

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from cellclassifier.output.files import (
     file_name,
-    write_csv,
     write_figure,
     write_parquet,
     write_text,
 )
 from cellclassifier.output.processes import is_first
+from cellclassifier.output.tables import write_csv
 
 FOLDERS = ("results", "plots", "predictions", "models")
 
