@@ -25,7 +25,6 @@ from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.options import available_cores
-from cellclassifier.output.files import safe_name
 
 SPACE, PROBABILITIES, ABOUT = "X_cellclassifier", "cellclassifier_probabilities", "cellclassifier"
 log = logging.getLogger(__name__)
@@ -47,7 +46,8 @@ def annotate(
     - ``obs``: predicted_cell_type (categorical), predicted_probability (calibrated),
       predicted_known (False: no type of the model's, or no counts at all);
     - ``obsm["cellclassifier_probabilities"]``: DataFrame, n_cells x n_types (a "/" in a
-      type's name becomes "_", as an .h5ad takes none; ``uns`` has the names as they are);
+      type's name is "%2F", as an .h5ad takes none, and a "%" is "%25"; ``uns`` has the names as
+      they are);
     - ``obsm["X_cellclassifier"]``: n_cells x n_components, the cells among the known types, for
       neighbours and maps (not of a model that saw no validation cells);
     - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found.
@@ -158,7 +158,8 @@ def _write(adata: ad.AnnData, result: Annotations, types: np.ndarray, about: dic
     table = result.table.astype({"predicted": pd.CategoricalDtype(types)})
     for name, column in obs_columns(table, adata.obs_names).items():
         adata.obs[name] = column.array  # by position: two cells may have one name
-    names = [safe_name(name) for name in types.tolist()]  # an .h5ad takes no "/" in a key
+    # An .h5ad takes no "/" in a key; whatever stands for it must not be another type's name.
+    names = [name.replace("%", "%25").replace("/", "%2F") for name in types.tolist()]
     adata.obsm[PROBABILITIES] = pd.DataFrame(result.probabilities, adata.obs_names, names)
     adata.obsm.pop(SPACE, None)  # of another model
     if result.space.shape[1]:

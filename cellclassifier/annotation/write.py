@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from cellclassifier.annotation.predict import Annotations
 from cellclassifier.output.files import atomic_path
+from cellclassifier.output.tables import append_csv
 
 MAX_CELLS_SHOWN = 20_000  # in a UMAP: more of them take minutes and look the same
 KEPT = ["predicted", "probability", "known"]
@@ -39,8 +40,7 @@ class AnnotationFiles:
     def add(self, annotations: Annotations) -> None:
         """Write the next cells."""
         table, start = annotations.table, self.n_written
-        layout = {"index": False, "float_format": "%.6f", "lineterminator": "\n"}
-        table.to_csv(self._csv, mode="a", header=start == 0, **layout)
+        append_csv(self._csv, table, header=start == 0)
         columns = [pa.array(table["cell"], pa.string())]
         columns += [pa.array(column) for column in annotations.probabilities.T.copy()]
         self._parquet.write_table(pa.Table.from_arrays(columns, schema=self._schema))

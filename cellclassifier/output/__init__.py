@@ -5,10 +5,11 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "files": ["atomic_folder", "atomic_path", "write_csv", "write_figure", "write_json"],
+        "files": ["atomic_folder", "atomic_path", "write_figure", "write_json"],
         "folder": ["Output"],
         "processes": ["is_first", "n_processes"],
         "record": ["RunRecord"],
         "remarks": ["kept_remarks"],
+        "tables": ["append_csv", "write_csv"],
     },
 )

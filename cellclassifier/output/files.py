@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-LONGEST_NAME = 60  # characters of a text that are kept in a file's name
+LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
 @contextmanager
@@ -86,36 +85,17 @@ def _link(source, target) -> None:
         shutil.copyfile(source, target)
 
 
-def safe_name(name: str) -> str:
-    """A type's or method's name as part of a file name."""
-    return name.replace("/", "_")
-
-
 def file_name(text: str) -> str:
-    """A file name of any text, that no other text has, without blanks and signs of the shell."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".")
-    if plain == text:
-        return plain
-    return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    """A file name of any text, at most 111 bytes, that no other text has.
 
-
-def write_csv(path: Path, table: pd.DataFrame, float_format: str | None = "%.6f") -> None:
-    """Write a table without its index atomically; six decimals, or all digits with None."""
-    form = {"float_format": float_format, "lineterminator": "\n", "quoting": _quoting(table)}
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, **form)
-
-
-def _quoting(table: pd.DataFrame) -> int:
-    """Quotes where needed; around all where a text holds a carriage return, as files of Windows do.
-
-    Python before 3.13 leaves that one bare, and readers take it for the end of a line.
+    Letters and digits of ASCII, ".", "_" and "-" stay; other signs become "_", and a digest of the
+    text tells it from others. A text that looks as if it ended in a digest gets one, too.
     """
-    texts = table.select_dtypes(exclude="number")
-    columns = (table.columns, *(texts.iloc[:, i] for i in range(texts.shape[1])))
-    if any("\r" in text for column in columns for text in column.unique() if isinstance(text, str)):
-        return csv.QUOTE_ALL
-    return csv.QUOTE_MINIMAL
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".-")
+    if plain and plain == text and not re.search(r"-[0-9a-f]{10}$", text):
+        return plain
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{plain}-{digest[:10]}"
 
 
 def write_figure(path: Path, figure: Figure) -> None:
@@ -136,7 +116,7 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write text atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(content)
+        temporary.write_text(content, encoding="utf-8")
 
 
 def write_json(path: Path, content: object) -> None:

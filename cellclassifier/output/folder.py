@@ -9,13 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cellclassifier.output.files import (
-    safe_name,
-    write_csv,
+    file_name,
     write_figure,
     write_parquet,
     write_text,
 )
 from cellclassifier.output.processes import is_first
+from cellclassifier.output.tables import write_csv
 
 FOLDERS = ("results", "plots", "predictions", "models")
 
@@ -39,25 +39,29 @@ class Output:
         self._write(f"results/{name}.txt", write_text, content)
 
     def figure(self, name: str, figure: Figure) -> None:
-        """Write plots/<name>.png and close the figure; "/" in a name becomes "_"."""
-        self._write(f"plots/{safe_name(name)}.png", write_figure, figure)
+        """Write plots/<name>.png and close the figure; the name as ``file_name`` makes it."""
+        self._write(f"plots/{file_name(name)}.png", write_figure, figure)
 
     def predictions(self, name: str, table: pd.DataFrame) -> None:
-        """Write predictions/<name>.parquet."""
-        self._write(f"predictions/{name}.parquet", write_parquet, table)
+        """Write predictions/<name>.parquet; the name as ``file_name`` makes it."""
+        self._write(predictions_of(name), write_parquet, table)
 
     def read_predictions(self, method: str, splits) -> pd.DataFrame:
         """The predictions of a method on all ``splits``, one below the other."""
-        folder = self.folder / "predictions"
-        names = [f"{method}-split{split}.parquet" for split in splits]
-        return pd.concat([pd.read_parquet(folder / name) for name in names], ignore_index=True)
+        paths = [self.folder / predictions_of(f"{method}-split{split}") for split in splits]
+        return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
 
     def model_folder(self, method: str) -> Path:
         """The folder of a method's saved model (a model's own ``save`` replaces it whole)."""
-        self.written.append(f"models/{method}")
-        return self.folder / "models" / method
+        self.written.append(f"models/{file_name(method)}")
+        return self.folder / "models" / file_name(method)
 
     def _write(self, relative: str, write: Callable[[Path, object], None], content) -> None:
         if is_first():
             write(self.folder / relative, content)
         self.written.append(relative)
+
+
+def predictions_of(name: str) -> str:
+    """Where the predictions of a method and split, or of another name, are in an output folder."""
+    return f"predictions/{file_name(name)}.parquet"

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from cellclassifier.data.features import types_by_similarity
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.options import RunOptions
-from cellclassifier.output.files import publish, write_parquet
-from cellclassifier.output.folder import Output
+from cellclassifier.output.files import file_name, publish, write_parquet
+from cellclassifier.output.folder import Output, predictions_of
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.record import RunRecord
 from cellclassifier.protocol import scores
@@ -115,7 +115,7 @@ class Run:
     def checkpoints(self, method: str, split: int) -> Path:
         """The folder for the checkpoints of a part, until it is finished."""
         base = Path(self.config.output).resolve() / ".checkpoints"
-        return base / self.keys[method] / _name(method, split)
+        return base / self.keys[method] / file_name(_name(method, split))
 
     def keep(self, result: Evaluation, **tables: pd.DataFrame) -> None:
         """Keep a finished part: scores, predictions, further tables; of the first split the model.
@@ -145,7 +145,7 @@ class Run:
         if not is_first():
             return
         kept = self.finished.path(self.keys[method], _name(method, split))
-        predictions = f"predictions/{method}-split{split}.parquet"
+        predictions = predictions_of(_name(method, split))
         publish(kept / PREDICTIONS, self.output.folder / predictions)
         self.output.written.append(predictions)
         if split == self.splits[0]:
@@ -157,7 +157,7 @@ class Run:
         (method,) = scores["method"].unique()
         for kind, table in (("scores", scores), ("per_type", per_type)):
             ScoreTables(self.config.output, kind).update(table, self.data, key)
-            self.output.written.append(f"results/{kind}/{method}.csv")
+            self.output.written.append(f"results/{kind}/{file_name(method)}.csv")
 
     def collect(
         self, parts: list, compute: Callable[[list], Iterable[tuple]], version: int

@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from cellclassifier.errors import InputError
-from cellclassifier.output.files import write_csv
+from cellclassifier.output.files import file_name
+from cellclassifier.output.tables import without_apostrophes, write_csv
 from cellclassifier.protocol.metrics import METRICS
 
 INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
@@ -46,7 +47,7 @@ class ScoreTables:
         Rows of the method that depend on other cells or options make way, as its predictions do.
         """
         (method,) = table["method"].unique()
-        path = self.folder / f"{method}.csv"
+        path = self.folder / f"{file_name(method)}.csv"
         table = table.assign(data=data, options=options)
         if path.exists():
             old = read_table(path)
@@ -76,7 +77,8 @@ def read_table(path: Path) -> pd.DataFrame:
         missing = {name: [""] for name in numbers}
         texts = {name: str for name in TEXTS if name in columns}
         options = {"keep_default_na": False, "na_values": missing, "float_precision": "round_trip"}
-        return pd.read_csv(path, dtype=texts, **options).astype({"split": int})
+        table = pd.read_csv(path, dtype=texts, **options).astype({"split": int})
+        return table.assign(**{name: without_apostrophes(table[name]) for name in texts})
     except (ValueError, KeyError) as error:
         raise InputError(f"{path} is no table of scores ({error}): remove it") from error
 

@@ -133,7 +133,7 @@ def test_annotations_survive_a_file(folder, tmp_path):
     pd.testing.assert_frame_equal(read.obs, cells.obs)
     probabilities = read.obsm["cellclassifier_probabilities"]
     pd.testing.assert_frame_equal(probabilities, cells.obsm["cellclassifier_probabilities"])
-    assert list(probabilities) == ["B", "NK", "T_x"]
+    assert list(probabilities) == ["B", "NK", "T%2Fx"]
     np.testing.assert_array_equal(read.obsm["X_cellclassifier"], cells.obsm["X_cellclassifier"])
     about, expected = read.uns["cellclassifier"], cells.uns["cellclassifier"]
     assert about.keys() == expected.keys()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT, files_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cellclassifier.output.files import atomic_path, safe_name, write_json
+from cellclassifier.output.files import atomic_path, file_name, write_json
 
 
 def test_a_whole_file_replaces_the_old_one(tmp_path):
@@ -71,6 +74,25 @@ def test_write_json_keeps_the_old_file_when_the_content_is_none(tmp_path):
     assert files_of(tmp_path) == {"a.json"}
 
 
-def test_safe_name():
-    assert safe_name("CD4+/CD25 T Reg") == "CD4+_CD25 T Reg"
-    assert safe_name("gbdt") == "gbdt"
+SIGNS = "/_ .-%~aA0é\n\t'\"$*|&;<>()\\\0"
+
+
+@settings(deadline=None)
+@given(st.lists(st.text() | st.text(SIGNS), min_size=2, max_size=5, unique=True))
+def test_no_two_texts_share_a_file_name(texts):
+    names = [file_name(text) for text in texts]
+    assert len(set(names)) == len(texts)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) for name in names)
+    assert all(len(f"{name}.parquet") <= 120 for name in names)
+
+
+@pytest.mark.parametrize("text", ["A/B", "A B", "x" * 300, "", "\ud800"])
+def test_what_stands_for_a_text_stands_for_no_other(text):
+    """Not even for the text that looks like it."""
+    name = file_name(text)
+    assert name != text and file_name(name) != name
+
+
+def test_the_digest_is_there_only_where_it_is_needed():
+    assert file_name("gbdt-split42") == "gbdt-split42"
+    assert file_name("CD4+/CD25 T Reg").startswith("CD4_CD25_T_Reg-")

@@ -31,9 +31,20 @@ def test_figure(tmp_path):
     figure, axes = plt.subplots()
     axes.plot([1, 2])
     Output(tmp_path).figure("confusion_CD8+/CD45RA+", figure)
-    path = tmp_path / "plots/confusion_CD8+_CD45RA+.png"
+    (path,) = tmp_path.glob("plots/confusion_CD8_CD45RA_-*.png")
     assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 3000
     assert not plt.fignum_exists(figure.number)
+
+
+def test_methods_of_any_name_do_not_mix(tmp_path):
+    output = Output(tmp_path)
+    names = ("A/B", "A_B", "A B", "../A", "a" * 300)
+    for i, name in enumerate(names):
+        output.predictions(f"{name}-split42", TABLE.assign(n=i))
+    for i, name in enumerate(names):
+        assert output.read_predictions(name, [42])["n"].tolist() == [i, i]
+    assert len({output.model_folder(name) for name in names}) == len(names)
+    assert len(list((tmp_path / "predictions").iterdir())) == len(names)
 
 
 def test_predictions_come_back(tmp_path):

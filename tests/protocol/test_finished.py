@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellclassifier.options import RunOptions
-from cellclassifier.output.files import file_name
 from cellclassifier.protocol import finished
 from cellclassifier.protocol.finished import (
     FinishedParts,
@@ -93,15 +92,6 @@ def test_names_do_not_mix(tmp_path):
     folders = {path.name for path in (tmp_path / ".finished/script/key").iterdir()}
     assert len(folders) == len(NAMES)
     assert all(re.fullmatch(r"[\w.-]+", name, re.ASCII) for name in folders)
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(min_size=1), min_size=2, max_size=5, unique=True))
-def test_no_two_texts_share_a_file_name(texts):
-    names = [file_name(text) for text in texts]
-    assert len(set(names)) == len(texts)
-    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) for name in names)
-    assert all(len(name.encode()) <= 100 for name in names)
 
 
 def test_fresh_takes_nothing_up_and_deletes_nothing(tmp_path):

@@ -15,6 +15,7 @@ from cellclassifier.protocol.scores import ScoreTables
 
 # Names of types as people give them; the last line of CSV is not the end of a name.
 NAMES = ["0", "007", "NA", "nan", "None", "1e5", "True", "A/B", "A_B", ",", '"', 'say "a", b']
+NAMES += ["=1+1", "-T", "'=1", "-1", "@x"]
 NAMES += ["two\nlines", "Windows\r", "a\rb", "a\r\nb", " ä ", "\t", "#", "Ω\u2028"]
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

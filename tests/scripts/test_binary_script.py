@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, make_cells
 from sklearn.metrics import average_precision_score
 
 import binary_rf
@@ -15,6 +15,7 @@ from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest import forests as binary
 from cellclassifier.models.one_vs_rest import tables as binary_tables
+from cellclassifier.output.files import file_name
 
 SMALL = {"n_trees": 8, "n_genes": 20, "n_repeats": 2, "jobs": 1}
 FIRST = ["Cell Type", "Negative Sampling", "Accuracy", "F1 Score", "AUROC", "AUPRC", "N Samples"]
@@ -40,7 +41,8 @@ def csv_bytes(folder) -> dict[str, bytes]:
 
 def test_outputs(first_run):
     names = {path.name for path in first_run.rglob("*.*") if ".finished" not in path.parts}
-    plots = {f"feature_importance_{t}_{s}.png" for t in ("B", "NK", "T_x") for s in binary.SCHEMES}
+    texts = [f"feature_importance_{t}_{s}" for t in ("B", "NK", "T/x") for s in binary.SCHEMES]
+    plots = {f"{file_name(text)}.png" for text in texts}
     predictions = {f"binary_rf_{s}-split{i}.parquet" for s in binary.SCHEMES for i in (42, 43)}
     assert names == {
         "binary_rf_results.csv",
@@ -82,6 +84,21 @@ def test_natural_scores_follow_from_the_written_predictions(first_run):
             is_type = table["label"] == row["Cell Type"]
             scores.append(average_precision_score(is_type, table[row["Cell Type"]]))
         assert row["Natural AUPRC"] == pytest.approx(np.mean(scores), abs=1e-5)
+
+
+def test_types_of_like_names_have_files_of_their_own(tmp_path):
+    """A second run takes each type's own parts up, and draws each its own figures."""
+    cells = make_cells(120)
+    types = np.array(["A/B", "A_B"])[np.arange(120) % 2]
+    genes, names = cells.var_names.tolist(), cells.obs_names.tolist()
+    content = {"UMI": cells.X, "classes": types, "gene_ids": genes, "cell_names": names}
+    np.save(tmp_path / "cells.npy", content, allow_pickle=True)
+    run(tmp_path / "cells.npy", tmp_path / "out", n_repeats=1)
+    before = csv_bytes(tmp_path / "out")
+    plots = [path.name for path in (tmp_path / "out/plots").glob("feature_importance_*")]
+    assert len(plots) == 2 * 2
+    run(tmp_path / "cells.npy", tmp_path / "out", n_repeats=1)
+    assert csv_bytes(tmp_path / "out") == before
 
 
 def test_same_bytes_for_any_number_of_jobs(first_run, cells_npy, tmp_path):
