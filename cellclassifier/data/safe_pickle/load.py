@@ -79,7 +79,7 @@ def load_pickle(path: str | Path) -> Any:
 
 
 class _Within:
-    """A file that is asked for no more bytes than it has: Python reserves as many as are claimed."""
+    """A file asked for no more bytes than it has: Python reserves as many as a pickle claims."""
 
     def __init__(self, file: BinaryIO, size: int):
         self._file, self._size = file, size
