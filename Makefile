@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUTPUT ?= model_output
+MINUTES ?= 10
 # interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
 SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick"
 
-.PHONY: run test test-all lint bench images docs-tables setup geneformer-files clean help
+.PHONY: run test test-all lint bench fuzz images docs-tables setup geneformer-files clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -30,6 +31,9 @@ lint: $(VENV)/.dev  ## set up, check style
 
 bench: $(VENV)/.bench  ## set up, run every benchmark (about an hour on 2 cores)
 	PYTHON=$(PYTHON) $(BIN)/python -m benchmarks.run_all
+
+fuzz: $(VENV)/.run  ## set up, damage files for MINUTES=10 and read them (docs/security.md)
+	$(BIN)/python -m benchmarks.fuzz --minutes $(MINUTES)
 
 images: $(VENV)/.run  ## remake the README's plots
 	$(BIN)/python -m benchmarks.images

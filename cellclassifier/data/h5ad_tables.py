@@ -121,10 +121,15 @@ def _old_categories(file: h5py.File) -> dict[str, np.ndarray]:
     names = [key for key in uns or () if isinstance(key, str) and key.endswith("_categories")]
     found = {key.removesuffix("_categories"): member(uns, key) for key in names}
     return {
-        name: np.atleast_1d(decoded(np.asarray(stored[()]), f"uns/{name}_categories"))
+        name: _old_texts(stored)
         for name, stored in found.items()
         if isinstance(stored, h5py.Dataset)
     }
+
+
+def _old_texts(stored: h5py.Dataset) -> np.ndarray:
+    check_size(stored)
+    return np.atleast_1d(decoded(np.asarray(stored[()]), stored.name))
 
 
 def _with_categories(values: np.ndarray, categories: np.ndarray | None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -33,6 +34,7 @@ from damaged import (
     write_good,
 )
 
+from cellclassifier.data.formats.sample import sample_path
 from cellclassifier.data.open import open_cells
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
@@ -177,6 +179,14 @@ LABEL_DAMAGE = {
 @pytest.mark.parametrize(("damage", "words"), LABEL_DAMAGE.values(), ids=LABEL_DAMAGE)
 def test_damaged_labels_are_refused(damaged, reader, damage, words):
     assert words in refusal(reader, damaged(damage))
+
+
+def test_categories_of_old_files_may_not_claim_memory(tmp_path):
+    """Before anndata 0.7 they stood in uns."""
+    path = shutil.copy(sample_path(), tmp_path / "old.h5ad")
+    with h5py.File(path, "r+") as file:
+        claimed("uns/bulk_labels_categories", (2**31 - 1,), "S2")(file)
+    assert "claims 4.0 GiB" in refusal(by_chunks, path)
 
 
 def test_labels_need_not_be_whole_to_annotate(damaged):

@@ -1,5 +1,6 @@
 """Damaged .npy files: wrong indices, cut, flipped and random bytes all end in a sentence."""
 
+import tracemalloc
 from functools import partial
 
 import numpy
@@ -83,6 +84,25 @@ def test_copies_of_copies_stop_at_the_size_of_the_file(read):
         matrix.indices, matrix.indptr = numpy.zeros(0, "int32"), numpy.zeros(2, "int32")
         matrices.append(matrix)
     refused(read, npy_bytes(matrices))
+
+
+CLAIMED = 2**31 + 2**30  # bytes that a few bytes of a file say they are followed by
+CLAIMS = {
+    "frame": npy_bytes(b"\x80\x04\x95" + CLAIMED.to_bytes(8, "little") + b"."),
+    "bytes": npy_bytes(b"\x80\x04\x8e" + CLAIMED.to_bytes(8, "little") + b"."),
+    "text": npy_bytes(b"\x80\x04\x8d" + CLAIMED.to_bytes(8, "little") + b"."),
+    "header": b"\x93NUMPY\x02\x00" + CLAIMED.to_bytes(4, "little") + b"{}",
+}
+
+
+@pytest.mark.parametrize("content", CLAIMS.values(), ids=CLAIMS)
+def test_claimed_lengths_take_no_memory(read, content):
+    tracemalloc.start()
+    try:
+        refused(read, content)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 # ---- damage of any kind

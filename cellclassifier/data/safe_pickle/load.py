@@ -78,15 +78,27 @@ def load_pickle(path: str | Path) -> Any:
         return Builder(size).data(_Recorder(file, path).load())
 
 
+class _Within:
+    """A file asked for no more bytes than it has: Python reserves as many as a pickle claims."""
+
+    def __init__(self, file: BinaryIO, size: int):
+        self._file, self._size = file, size
+        self.readline = file.readline
+
+    def read(self, n: int = -1) -> bytes:
+        """As many bytes as there are, at most ``n``; without a number all of them."""
+        return self._file.read(min(n, self._size))
+
+
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
+def _opened(path: str | Path) -> Iterator[tuple[_Within, int]]:
     """Open a file and give its size; whatever then fails is told as the file's fault."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise InputError(f"{path} is empty. Copy or download it again.")
-            yield file, size
+            yield _Within(file, size), size
     except InputError:
         raise
     except OSError as error:
@@ -108,7 +120,7 @@ class _Recorder(pickle._Unpickler):
     six bytes of a file (LONG_BINPUT with a large index) tell it to.
     """
 
-    def __init__(self, file: BinaryIO, path: str | Path):
+    def __init__(self, file: _Within, path: str | Path):
         super().__init__(file)
         self.path = path
 
