@@ -7,6 +7,8 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 
+from cellclassifier.models.baselines.boosted_file import check_model
+
 
 class BoostedTrees(ClassifierMixin, BaseEstimator):
     """XGBoost's histogram trees with text labels, class weights and seeded sampling.
@@ -76,11 +78,13 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state: dict) -> None:
-        """Read the trees back; damaged ones raise XGBoost's own error."""
+        """Read the trees back; ValueError, KeyError or TypeError for damaged ones."""
         if "model_" in state:
             from xgboost import XGBClassifier
 
+            content = state["model_"].tobytes()
+            check_model(content)
             model = XGBClassifier()
-            model.load_model(bytearray(state["model_"].tobytes()))
+            model.load_model(bytearray(content))
             state = {**state, "model_": model}
         super().__setstate__(state)
