@@ -21,6 +21,12 @@ from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
+from cellclassifier.models.baselines.fitted import (
+    a_cell,
+    check_parts,
+    check_probabilities,
+    types_in,
+)
 from cellclassifier.models.baselines.importance import feature_importance
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
@@ -202,15 +208,15 @@ class Baseline(GeneClassifier):
     @classmethod
     def _load_parts(cls, folder: Path, description: dict) -> Baseline:
         model = make_baseline(str(description["method"]))
-        parts = load_parts(folder / MODEL_FILE, ("features", "estimator"))
-        model.features_, model.estimator_ = parts["features"], parts["estimator"]
-        expected = type(model.recipe.features), type(model.recipe.estimator)
-        if (type(model.features_), type(model.estimator_)) != expected:
-            raise InputError(f"{folder} does not hold a {model.method}: train and save it again")
-        if list(model.estimator_.classes_) != description["types"]:
-            raise InputError(f"the types in {folder} disagree: train and save the model again")
-        if list(model.features_.genes_) != description["genes"]:
-            raise InputError(f"the genes in {folder} disagree: train and save the model again")
+
+        def check(parts: dict) -> None:
+            model.features_, model.estimator_ = parts["features"], parts["estimator"]
+            check_parts(**parts, recipe=model.recipe, genes=genes, types=types)
+            check_probabilities(model._outputs(a_cell(len(genes))).probabilities, len(types))
+
+        genes, types = description["genes"], description["types"]
+        kinds = types_in(model.recipe.features) | types_in(model.recipe.estimator)
+        load_parts(folder / MODEL_FILE, kinds, check)
         model.trials_ = []
         return model
 
