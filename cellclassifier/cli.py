@@ -6,30 +6,31 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
-import tyro
-from threadpoolctl import threadpool_limits
-
 import cellclassifier
-from cellclassifier.annotation import command as annotate
 from cellclassifier.errors import InputError
 from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
+from cellclassifier.output import stopping
+from cellclassifier.output.lock import only_run_in
 from cellclassifier.output.processes import is_first
+from cellclassifier.output.sweep import sweep
 
 Config = TypeVar("Config")
 
 KEPT = "Finished parts are kept: the same command goes on from there."
 # Subcommands of "cellclassifier": modules with a docstring, Config, main and WHEN_STOPPED.
-COMMANDS: dict[str, ModuleType] = {"annotate": annotate}
+COMMANDS = {"annotate": "cellclassifier.annotation.command"}
 CONSOLE = (
     "Name cells' types from single-cell RNA counts. With --version, say which version this is."
 )
 # Libraries of the networks, which "pip install cellclassifier" leaves out.
 EXTRA = ("torch", "transformers", "datasets", "huggingface_hub", "safetensors")
-MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
+
+if stopping.is_started_here():  # scripts import this module first, before what takes a second
+    stopping.end_at_once(f"Stopped. {KEPT}" if is_first() else "")
 
 
 def run(
@@ -40,10 +41,14 @@ def run(
 ) -> None:
     """Parse the command line into ``config_class``, call ``main`` with it, and exit.
 
-    when_stopped: what a person should know after Ctrl-C.
-    Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C.
+    when_stopped: what a person should know after Ctrl-C or SIGTERM.
+    Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C; 143
+    SIGTERM.
     """
-    _call(main, tyro.cli(config_class, description=description, config=MARKERS), when_stopped)
+    import tyro
+
+    config = tyro.cli(config_class, description=description, config=_markers())
+    _call(main, config, when_stopped)
 
 
 def console() -> None:
@@ -51,24 +56,30 @@ def console() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"cellclassifier {cellclassifier.__version__}")
         return
+    import tyro
+
     app = tyro.extras.SubcommandApp()
-    for name, module in COMMANDS.items():
+    modules = {name: import_module(module) for name, module in COMMANDS.items()}
+    for name, module in modules.items():
         chosen = sys.argv[1:2] == [name]  # in the list of subcommands one line is enough
         about = module.__doc__ if chosen else module.__doc__.splitlines()[0]
         app.command(module.Config, name=name, help=about)
-    config = app.cli(prog="cellclassifier", description=CONSOLE, config=MARKERS)
-    module = next(m for m in COMMANDS.values() if isinstance(config, m.Config))
+    config = app.cli(prog="cellclassifier", description=CONSOLE, config=_markers())
+    module = next(m for m in modules.values() if isinstance(config, m.Config))
     _call(module.main, config, module.WHEN_STOPPED)
+
+
+def _markers() -> tuple:
+    import tyro
+
+    return tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes
 
 
 def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -> None:
     try:
-        _load_libraries()
-        with (
-            threadpool_limits(getattr(config, "jobs", None) or available_cores()),
-            remarks_on_stdout(),
-        ):
-            main(config)
+        _load_libraries()  # not stoppable: libraries take an exception in an import for their own
+        with stopping.stoppable():
+            _run(main, config)
     except InputError as error:
         sys.exit(_fail(f"error: {error}", 2))
     except ModuleNotFoundError as error:
@@ -84,12 +95,27 @@ def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -
     except MemoryError:
         fewer = "take fewer cells at a time (--chunk-cells, --max-cells) or genes (--n-genes)"
         sys.exit(_fail(f"error: the memory of this machine is full: {fewer}", 2))
-    except KeyboardInterrupt:
-        sys.exit(_fail(f"Stopped. {when_stopped}", 130))
+    except KeyboardInterrupt as stop:
+        code = stopping.exit_code(stop)
+        sys.exit(_fail(f"Stopped. {when_stopped}", code) if is_first() else code)
+
+
+def _run(main: Callable[[Config], object], config: Config) -> None:
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(getattr(config, "jobs", None) or available_cores()),
+        remarks_on_stdout(),
+        only_run_in(config.output),
+    ):
+        if is_first():
+            sweep(config.output)
+        main(config)
 
 
 def _load_libraries() -> None:
     """Import what scripts import on demand, once the arguments are known to be right."""
+    import anndata  # noqa: F401
     import matplotlib
     import sklearn  # noqa: F401 (threadpool_limits reaches only libraries that are loaded)
 

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_info
 import multiclass_baselines as script
 from cellclassifier import cli
 from cellclassifier.options import CommonOptions
+from cellclassifier.output.stopping import Terminated
 
 
 def start(*arguments, folder, **options) -> subprocess.Popen:
@@ -107,16 +108,67 @@ def test_ctrl_c_keeps_finished_parts(cells_npy, tmp_path):
     assert not (tmp_path / "results/combined_results.csv").exists()
 
 
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("seconds", [0.25, 0.6, 1.2])
+def test_a_stop_while_libraries_are_imported_is_told_as_later(tmp_path, number, seconds):
+    process = start("--output", tmp_path / "out", folder=tmp_path)
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == SIGNALS[number] and "Traceback" not in err
+    assert err.splitlines()[-1].startswith("Stopped. Finished parts are kept")
+    assert not (tmp_path / "out/.lock").exists()
+
+
+def test_sigterm_keeps_finished_parts(cells_npy, tmp_path):
+    methods = ("--methods", "majority", "logistic_regression")
+    options = ("--cells", cells_npy, "--output", tmp_path, "--jobs", 1, "--n-splits", 500, *methods)
+    process = start(*options, folder=tmp_path)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.rglob(".finished/**/*.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143 and "Traceback" not in err
+    assert "Finished parts are kept" in err.splitlines()[-1]
+    assert not [name for name in files_of(tmp_path) if "-cellclassifier-" in name]
+    assert all(json.loads(path.read_text()) for path in tmp_path.rglob(".finished/**/*.json"))
+
+
+def test_a_second_run_into_one_folder_is_told_of_the_first(cells_npy, tmp_path):
+    methods = ("--methods", "majority", "logistic_regression")
+    options = ("--cells", cells_npy, "--output", tmp_path, "--jobs", 1, "--n-splits", 500, *methods)
+    first = start(*options, folder=tmp_path)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob(".finished/**/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = run("--cells", cells_npy, "--output", tmp_path, folder=tmp_path)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    (told,) = second.stderr.splitlines()
+    assert told.startswith("error: another run is writing into") and f"process {first.pid} " in told
+    third = run(
+        "--cells", cells_npy, "--output", tmp_path, "--n-splits", 1, *methods, folder=tmp_path
+    )
+    assert third.returncode == 0, third.stderr  # the lock of a killed process is none
+    assert not (tmp_path / ".lock").exists()
+
+
 @dataclass(frozen=True)
 class Config(CommonOptions):
     """Options of a script."""
 
 
 @pytest.fixture
-def shell(monkeypatch):
+def shell(monkeypatch, tmp_path):
     """Run a ``main`` as a script with these arguments; returns its exit code, 0 without one."""
 
     def run_main(main, *arguments: str) -> int:
+        monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", ["script.py", *arguments])
         try:
             cli.run(main, Config, "A script.")
@@ -176,6 +228,14 @@ cli.run(main, CommonOptions, "A script.")
     assert found.keys() == {"openblas", "openmp"} and set(found.values()) == {3}
 
 
+def test_signals_are_as_before_once_a_script_ends(shell):
+    before = [signal.getsignal(number) for number in SIGNALS]
+    during = []
+    assert shell(lambda config: during.extend(map(signal.getsignal, SIGNALS))) == 0
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert during[1] != before[1]
+
+
 def test_threads_are_as_before_once_a_script_ends(shell):
     before = threadpool_info()
     assert shell(lambda config: None, "--jobs", "1") == 0
@@ -189,6 +249,7 @@ def test_threads_are_as_before_once_a_script_ends(shell):
         (ValueError("bug"), None, None),
         (MemoryError(), 2, "error: the memory of this machine is full: take fewer cells"),
         (KeyboardInterrupt(), 130, "Stopped. Finished parts are kept: the same command"),
+        (Terminated(), 143, "Stopped. Finished parts are kept: the same command"),
         (
             ModuleNotFoundError("No module named 'torch'", name="torch"),
             2,
@@ -197,7 +258,7 @@ def test_threads_are_as_before_once_a_script_ends(shell):
         ),
         (ModuleNotFoundError("No module named 'pandas'", name="pandas"), None, None),
     ],
-    ids=["bug", "memory", "Ctrl-C", "torch", "pandas"],
+    ids=["bug", "memory", "Ctrl-C", "SIGTERM", "torch", "pandas"],
 )
 def test_an_error_is_told_in_one_line_unless_it_is_ours(shell, capsys, error, code, line):
     def main(config):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+OURS = "-cellclassifier-"  # in the names of temporary files and folders, and of nothing else
 LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
@@ -25,7 +26,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, moved into place if the block ends well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.stem}{OURS}", suffix=path.suffix, dir=path.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -41,7 +44,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder beside ``folder``, which it replaces whole if the block ends well."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}{OURS}", dir=folder.parent))
     try:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp makes it private

@@ -1,0 +1,69 @@
+"""One run at a time in an output folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from cellclassifier.errors import InputError
+from cellclassifier.output.processes import is_first
+
+LOCK = ".lock"
+
+
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of an output folder, which is made where there is none.
+
+    The lock is the system's, on a file that says who holds it: it ends with the process, however
+    that ends, so none is ever stale. Of several processes (torchrun) the first one has it.
+
+    Raises InputError, naming the other process, where another run is writing into the folder.
+    """
+    if not is_first():
+        yield
+        return
+    path = Path(folder) / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path) as file:
+        _say_who(file)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # there is something in it
+        path.parent.rmdir()  # where the run ended before it wrote anything
+
+
+def _locked(path: Path) -> TextIO:
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with file:
+                file.seek(0)
+                raise InputError(
+                    f"another run is writing into {path.parent} ({file.read().strip()}): wait for "
+                    "it, or choose another --output"
+                ) from None
+        except OSError:  # a disk that knows no locks
+            return file
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()  # the run before took its file away just now
+
+
+def _say_who(file: TextIO) -> None:
+    file.truncate(0)
+    now = datetime.now().strftime("%Y-%m-%d %H:%M")
+    script = Path(sys.argv[0]).name
+    file.write(f"process {os.getpid()} on {socket.gethostname()}, {script}, since {now}\n")
+    file.flush()
