@@ -1,6 +1,7 @@
 """Damage files of every kind, read them in processes with limits, and count what comes of it.
 
     python -m benchmarks.fuzz --minutes 10
+    python -m benchmarks.fuzz --record       # also writes docs/records
     python -m benchmarks.fuzz --kinds h5ad --seed 5 --first 104 --cases 1    # one case again
 
 A damaged file should be refused in one sentence, or be read where the damage does no harm. Anything
@@ -37,9 +38,11 @@ from threadpoolctl import threadpool_limits
 from benchmarks.common import OUTPUT, print_table
 from benchmarks.fuzzing.child import HDF5_LOOP, OFFENCES, OUTCOMES, Outcome, in_child
 from benchmarks.fuzzing.kinds import KINDS
+from benchmarks.records import write_record
 from cellclassifier import cli as command
 from cellclassifier.errors import InputError
 
+COMMAND = "python -m benchmarks.fuzz --record"
 MOST_ALIKE = 3  # offences that are kept
 
 
@@ -64,6 +67,9 @@ class Config:
 
     offenders: Path = OUTPUT / "fuzz"
     """folder for what was found"""
+
+    record: bool = False
+    """also write docs/records/fuzz.json"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,11 @@ def main(config: Config) -> None:
     with threadpool_limits(1), tempfile.TemporaryDirectory() as work:
         good = prepared(config.kinds, Path(work))
         counts, found = fuzz(config, good, Path(work) / "case")
-    print_table("fuzz: cases of each kind by what came of them", table(counts, config.kinds))
+    rows = table(counts, config.kinds)
+    print_table("fuzz: cases of each kind by what came of them", rows)
+    if config.record:
+        made = {"made by benchmarks.fuzzing": {"kinds": list(config.kinds)}}
+        print(write_record("fuzz", COMMAND, rows.reset_index(), [config.seed], made))
     for (kind, outcome), number in sorted(found.items(), key=str):
         print(f"{number:6} {kind:20} {outcome.what}: {outcome.how}")
     if any(outcome.what in OFFENCES for _, outcome in found):

@@ -70,6 +70,7 @@ def _run(damage, read, folder: Path, writing: int) -> None:
     """The child's life, which ends here."""
 
     def note(text: str) -> None:
+        text = text.replace(f"{folder}/", "")
         os.write(
             writing, (" ".join(text.split()) + "\n").encode("utf-8", "backslashreplace")[:4000]
         )
@@ -155,7 +156,7 @@ def _described(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "cellclassifier/" in f.filename] or frames
     place = f"{Path(own[-1].filename).name}:{own[-1].name}"
-    return f"{type(error).__name__} in {place}: {str(error)[:150]}"
+    return f"{type(error).__name__} in {place}: {error}"
 
 
 def _outcome(notes: list[str], status: int, peak: int, folder: Path) -> Outcome:
@@ -169,7 +170,7 @@ def _outcome(notes: list[str], status: int, peak: int, folder: Path) -> Outcome:
     what = next(what for what in OUTCOMES if notes[-1].startswith(what))
     if peak > 2 * MEMORY:  # the parent's pages are among them
         return Outcome(MEMORY_FULL, f"{peak / 2**30:.1f} GiB")
-    return Outcome(what, notes[-1].removeprefix(what).strip())
+    return Outcome(what, notes[-1].removeprefix(what).strip()[:200])
 
 
 def _stopped(number: int, trace: str) -> Outcome:

@@ -45,15 +45,15 @@ class Kind:
 
 
 def read_every_way(*readers: Callable[[], object]) -> None:
-    """Call all of them, and raise the last refusal: a file that one refuses may mislead another."""
-    refusal = None
+    """Call all of them, as what one refuses may mislead another; InputError if all refuse."""
+    refusals = []
     for reader in readers:
         try:
             reader()
         except InputError as error:
-            refusal = error
-    if refusal:
-        raise refusal
+            refusals.append(error)
+    if len(refusals) == len(readers):
+        raise refusals[-1]
 
 
 def read_file(path: Path, layers: tuple[str | None, ...] = (None,)) -> None:
