@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The order of methods in tables and plots; others follow by name.
+METHOD_ORDER = (
+    "majority",
+    "logistic_regression",
+    "rank_regression",
+    "random_forest",
+    "gbdt",
+    "soft_vote",
+    "geneformer",
+)
+
 
 @dataclass(frozen=True)
 class SubsetOptions:

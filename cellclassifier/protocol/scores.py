@@ -17,21 +17,12 @@ from cellclassifier.errors import InputError
 from cellclassifier.output.files import file_name
 from cellclassifier.output.tables import without_apostrophes, write_csv
 from cellclassifier.protocol.metrics import METRICS
+from cellclassifier.protocol.options import METHOD_ORDER
 
 INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
 COMBINED = ["method", "dataset", *METRICS, "ece", "split", "n_cells", "fit_seconds"]
 COMBINED += [*INTERVALS, "ece_raw"]
 PER_TYPE = ["method", "split", "cell_type", "precision", "recall", "f1", "support"]
-# The order of methods in tables and plots; others follow by name.
-ORDER = (
-    "majority",
-    "logistic_regression",
-    "rank_regression",
-    "random_forest",
-    "gbdt",
-    "soft_vote",
-    "geneformer",
-)
 TEXTS = ("method", "part", "cell_type", "label", "data", "options")
 
 
@@ -120,4 +111,4 @@ def in_short(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _place(method: str) -> tuple[int, str]:
-    return (ORDER.index(method) if method in ORDER else len(ORDER)), method
+    return (METHOD_ORDER.index(method) if method in METHOD_ORDER else len(METHOD_ORDER)), method
