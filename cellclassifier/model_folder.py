@@ -16,6 +16,7 @@ import importlib.metadata
 import json
 import math
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,9 @@ KINDS = {
 # Whose saved state is for one minor version only, as is that of whatever is at version 0; the
 # others promise it for a major one.
 BY_MINOR_VERSION = ("scikit-learn",)
+LARGEST_DESCRIPTION = 2**28  # bytes; that of 60,000 genes has 2 % of it
+LONGEST_NUMBER = 18  # digits, that 64 bits hold
+SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, that no file can hold
 AGAIN = "train and save the model again"
 
 
@@ -64,12 +68,18 @@ def read_description(folder: Path) -> dict:
     folder = Path(folder)
     path = folder / DESCRIPTION
     try:
-        description = json.loads(path.read_text())
+        _check_plain(path)
+        if path.stat().st_size > LARGEST_DESCRIPTION:
+            raise ValueError(f"more than {LARGEST_DESCRIPTION:,} bytes")
+        description = json.loads(path.read_text(), parse_int=_whole_number)
         version = description["format_version"]
+        _digest(description)  # which may be nested too deeply for it
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder} holds no model.json: expected a folder made by save") from None
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error!r}): {AGAIN}") from None
+        raise InputError(f"{path} is damaged ({repr(error)[:200]}): {AGAIN}") from None
     if version != FORMAT_VERSION:
         raise InputError(
             f"{path} has format version {version}, this program reads {FORMAT_VERSION}: "
@@ -101,6 +111,19 @@ def class_of(description: dict, folder: Path) -> type:
         ) from None
 
 
+def _whole_number(text: str) -> int:
+    """Of JSON; ValueError for one that no array holds."""
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _check_plain(path: Path) -> None:
+    """Raise InputError for a link, a device or a pipe, which might never end; OSError for none."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise InputError(f"{path} is no plain file, as those of a saved model are: {AGAIN}")
+
+
 def _check_content(description: dict, path: Path) -> None:
     for key, kind in KINDS.items():
         if not isinstance(description.get(key), kind):
@@ -108,6 +131,8 @@ def _check_content(description: dict, path: Path) -> None:
     if _digest(description) != description["digest"]:
         raise InputError(f"{path} was changed after the model was saved: {AGAIN}")
     _check_items(description, "types", _is_text, path)
+    if len(set(description["types"])) < len(description["types"]):
+        raise InputError(f"{path} is damaged (a type twice): {AGAIN}")
 
 
 def check_genes(description: dict, folder: Path) -> None:
@@ -127,7 +152,8 @@ def _check_items(description: dict, key: str, is_one: Callable, path: Path) -> N
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    """Text that can be written, and that arrays hold unchanged."""
+    return isinstance(value, str) and "\0" not in value and not SURROGATES.search(value)
 
 
 def _is_share(value: object) -> bool:
@@ -141,6 +167,7 @@ def _check_files(digests: dict[str, str], folder: Path) -> None:
         what = f"{missing[0]} is missing" if missing else f"{strange[0]} is no part of the model"
         raise InputError(f"{folder} is not as it was saved: {what}; {AGAIN}")
     for name, digest in digests.items():
+        _check_plain(folder / name)
         if sha256(folder / name) != digest:
             raise InputError(
                 f"{folder / name} is damaged or was changed after the model was saved "

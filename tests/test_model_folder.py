@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import json
+import os
+import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +153,73 @@ def test_missing_files_are_refused(folder, name):
 def test_extra_files_are_refused(folder, name):
     (folder / name).mkdir() if "folder" in name else (folder / name).touch()
     refuse(folder, rf"{name} is no part of the model")
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link_to(target: str):
+    return lambda path: path.symlink_to(target)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.skops", "novelty.npz"])
+@pytest.mark.parametrize(
+    "make", [pipe, link_to("/dev/zero"), link_to("nowhere"), link_to("../elsewhere")]
+)
+def test_only_plain_files_are_opened(folder, name, make):
+    """A pipe without a writer, or /dev/zero, would be read for ever."""
+    (folder / name).rename(folder.parent / "elsewhere")
+    make(folder / name)
+    refuse(folder, rf"{name} is no plain file")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("temperature", "1" + "0" * 400),
+        ("temperature", "1e999"),
+        ("temperature", "NaN"),
+        ("temperature", "-1" + "0" * 5000),
+        ("val_ece_before", "[" * 700 + "]" * 700),
+        ("val_ece_before", "[" * 90_000 + "]" * 90_000),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_numbers_and_lists_beyond_measure(folder, key, text):
+    """Sealed or not, whatever the interpreter thinks of them: a sentence, or no harm."""
+    content = (folder / "model.json").read_text()
+    bent = re.sub(rf'"{key}": [^,\n]+', f'"{key}": {text}', content, count=1)
+    assert bent != content
+    (folder / "model.json").write_text(bent)
+    refuse(folder, r"model\.json (is damaged|was changed)")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"importance": [10**400] * 40},
+        {"types": ["B", "B", "NK"]},
+        {"types": ["B", "NK", "T\ud800"]},
+        {"types": ["B", "NK", "T\0"]},
+        {"genes": ["g\0"] * 40},
+        {"symbols": ["\udfff"] * 40},
+    ],
+    ids=str,
+)
+def test_sealed_texts_and_numbers_that_nothing_can_hold(folder, changed):
+    change(folder, **changed)
+    refuse(folder, r"model\.json is damaged")
+
+
+def test_novelty_that_swells_is_refused_before_it_is_unpacked(folder):
+    with zipfile.ZipFile(folder / "novelty.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("projection", "centres", "whitening", "quantiles", "excess", "thresholds"):
+            content = io.BytesIO()
+            np.save(content, np.zeros(10**6))
+            archive.writestr(f"{name}.npy", content.getvalue())
+    change(folder)
+    refuse(folder, r"novelty\.npz: .*when unpacked")
 
 
 @pytest.mark.parametrize(

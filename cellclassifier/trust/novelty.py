@@ -100,6 +100,9 @@ class Novelty:
         names = [field.name for field in fields(cls)]
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+                n_bytes = sum(member.file_size for member in stored.zip.infolist())
+                if n_bytes > path.stat().st_size:  # ``save`` compresses nothing
+                    raise ValueError(f"{n_bytes:,} bytes when unpacked")
                 arrays = {name: stored[name] for name in names}
         except Exception as error:  # whatever a damaged or hostile file provokes in its reader
             raise ValueError(f"{path.name}: {error}") from error
