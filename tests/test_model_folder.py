@@ -205,7 +205,7 @@ def test_numbers_and_lists_beyond_measure(folder, key, text):
         {"genes": ["g\0"] * 40},
         {"symbols": ["\udfff"] * 40},
     ],
-    ids=str,
+    ids=lambda changed: next(iter(changed)),
 )
 def test_sealed_texts_and_numbers_that_nothing_can_hold(folder, changed):
     change(folder, **changed)

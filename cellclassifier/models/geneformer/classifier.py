@@ -28,6 +28,7 @@ from cellclassifier.models.geneformer.vocabulary import (
     require_known,
 )
 from cellclassifier.models.neural.device import choose_device, use_threads
+from cellclassifier.models.neural.full_disk import writing
 from cellclassifier.protocol.single_label import SingleLabel
 
 HISTORY_COLUMNS = [
@@ -181,15 +182,20 @@ class GeneformerClassifier(GeneClassifier):
         return self.options_.max_tokens
 
     def _save_parts(self, folder: Path) -> dict:
-        self.model_.save_pretrained(folder)
+        with writing(folder / files.WEIGHTS):
+            self.model_.save_pretrained(folder)
         self.vocabulary_.save(folder / "vocabulary.json")
         return {"prior": self.prior_.tolist(), "max_tokens": self._max_tokens()}
 
     @classmethod
     def _load_parts(cls, folder: Path, description: dict) -> GeneformerClassifier:
         try:
-            max_tokens = int(description["max_tokens"])
+            max_tokens = description["max_tokens"]
             prior = np.array(description["prior"], float)
+            if type(max_tokens) is not int or max_tokens < 1:
+                raise ValueError(f"max_tokens is {max_tokens!r}")
+            if not (prior >= 0).all() or not 0 < prior.sum() < np.inf:
+                raise ValueError("prior holds no shares")
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder}/model.json is damaged ({error!r}): train again") from error
         loaded = cls(GeneformerOptions(from_scratch=True, max_tokens=max_tokens))

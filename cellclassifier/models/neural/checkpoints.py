@@ -24,6 +24,7 @@ from torch import nn
 
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
+from cellclassifier.models.neural.full_disk import writing
 from cellclassifier.output.files import write_json
 
 KEPT = 2
@@ -77,19 +78,29 @@ class Checkpoints:
         self.folder, self.training = Path(folder), json.loads(json.dumps(training))
 
     def save(self, state: TrainingState, network: nn.Module, optimizer) -> None:
-        """Write a checkpoint, then remove those that nothing needs any more."""
+        """Write a checkpoint, then remove those that nothing needs any more.
+
+        Raises InputError where it cannot be written; those before stay.
+        """
         folder = self._of(state.step)
         temporary = folder.with_name(f".{folder.name}")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        safetensors.torch.save_model(network, str(temporary / NETWORK))
-        safetensors.torch.save_file(flat(optimizer), str(temporary / OPTIMIZER))
-        digests = {name: sha256(temporary / name) for name in (NETWORK, OPTIMIZER)}
-        content = {"training": self.training, "state": asdict(state), "sha256": digests}
-        write_json(temporary / STATE, content)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        try:
+            with writing(folder):
+                self._write(temporary, state, network, optimizer)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
         self._tidy(state)
+
+    def _write(self, folder: Path, state: TrainingState, network: nn.Module, optimizer) -> None:
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+        folder.mkdir(parents=True)
+        safetensors.torch.save_model(network, str(folder / NETWORK))
+        safetensors.torch.save_file(flat(optimizer), str(folder / OPTIMIZER))
+        digests = {name: sha256(folder / name) for name in (NETWORK, OPTIMIZER)}
+        content = {"training": self.training, "state": asdict(state), "sha256": digests}
+        write_json(folder / STATE, content)
 
     def newest(self) -> TrainingState | None:
         """State of the newest checkpoint that is whole, or None.

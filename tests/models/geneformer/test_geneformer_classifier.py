@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +113,71 @@ def test_save_and_load(fitted, cells, tmp_path):
     weights.write_bytes(weights.read_bytes()[:5000])
     seal(tmp_path / "model", json.loads(content))
     with pytest.raises(InputError, match="cannot be read"):
+        GeneformerClassifier.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("max_tokens", 0),
+        ("max_tokens", -3),
+        ("max_tokens", math.inf),
+        ("max_tokens", "9"),
+        ("prior", [math.nan] * 3),
+        ("prior", [0, 0, 0]),
+        ("prior", [-1, 1, 1]),
+        ("prior", [math.inf, 1, 1]),
+        ("prior", ["a", "b", "c"]),
+        ("prior", None),
+    ],
+)
+def test_sealed_numbers_that_are_none(fitted, tmp_path, key, value):
+    fitted.save(tmp_path / "model")
+    content = json.loads((tmp_path / "model" / "model.json").read_text())
+    seal(tmp_path / "model", content | {key: value})
+    with pytest.raises(InputError, match=r"model\.json is damaged"):
+        GeneformerClassifier.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hidden_size": 10**9},
+        {"vocab_size": 10**12},
+        {"num_hidden_layers": 10**9},
+        {"num_hidden_layers": 1},
+        {"intermediate_size": 10**12},
+        {"max_position_embeddings": 10**12},
+        {"num_attention_heads": -4},
+        {"num_attention_heads": 3},
+        {"layer_norm_eps": math.nan},
+        {"layer_norm_eps": "small"},
+        {"hidden_act": "os.system"},
+        {"hidden_dropout_prob": -1},
+    ],
+    ids=str,
+)
+def test_sizes_that_the_weights_do_not_have_allocate_nothing(fitted, tmp_path, changed):
+    fitted.save(tmp_path / "model")
+    content = json.loads((tmp_path / "model" / "model.json").read_text())
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changed))
+    seal(tmp_path / "model", content)
+    with pytest.raises(InputError, match=r"weights in .* cannot be read"):
+        GeneformerClassifier.load(tmp_path / "model")
+
+
+def test_no_index_is_followed_out_of_the_folder(fitted, tmp_path):
+    """transformers would, where model.safetensors is missing."""
+    fitted.save(tmp_path / "model")
+    content = json.loads((tmp_path / "model" / "model.json").read_text())
+    weights = tmp_path / "model" / "model.safetensors"
+    names = load_file(weights)
+    weights.rename(tmp_path / "elsewhere.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(names, "../elsewhere.safetensors")}
+    (tmp_path / "model" / "model.safetensors.index.json").write_text(json.dumps(index))
+    seal(tmp_path / "model", content)
+    with pytest.raises(InputError, match=r"weights in .* cannot be read"):
         GeneformerClassifier.load(tmp_path / "model")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import shutil
@@ -10,8 +11,10 @@ import pytest
 import safetensors.torch
 import torch
 from models.neural.toy import Net, fit, weights
+from safetensors import SafetensorError
 
 from cellclassifier.errors import InputError
+from cellclassifier.models.neural import checkpoints as checkpoints_module
 from cellclassifier.models.neural.checkpoints import (
     NETWORK,
     OPTIMIZER,
@@ -51,6 +54,34 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, caplog, nam
     assert (weights(again) == weights(whole)).all()
     assert found.history == expected.history
     assert steps_in(tmp_path)[-2:] == [21, 28]
+
+
+@pytest.mark.parametrize("file", [NETWORK, OPTIMIZER, STATE])
+def test_a_full_disk_is_said_and_the_checkpoints_before_stay(tmp_path, monkeypatch, file):
+    """In the errors of safetensors and of Python; nothing half-written is left behind."""
+    whole, _ = fit(tmp_path / "whole")
+    writer = {NETWORK: "save_model", OPTIMIZER: "save_file"}.get(file)
+
+    def full(*arguments, **options):
+        if any(str(a).endswith(f"step-000000021/{file}") for a in arguments):
+            if not writer:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        return original(*arguments, **options)
+
+    place, name = (safetensors.torch, writer) if writer else (checkpoints_module, "write_json")
+    original = getattr(place, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, full)
+        sentence = r"step-000000021 could not be written \(.*No space left.*MB .* are free: make"
+        with pytest.raises(InputError, match=sentence):
+            fit(tmp_path / "full")
+    assert [path.name for path in sorted((tmp_path / "full").iterdir())] == [
+        "step-000000007",
+        "step-000000014",
+    ]
+    again, _ = fit(tmp_path / "full")
+    assert (weights(again) == weights(whole)).all()
 
 
 def test_all_of_them_damaged_is_a_new_start(tmp_path):
