@@ -14,7 +14,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
-import math
 import re
 import stat
 from collections.abc import Callable
@@ -157,7 +156,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_share(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= value < math.inf
+    return type(value) in (int, float) and 0 <= value <= 1
 
 
 def _check_files(digests: dict[str, str], folder: Path) -> None:

@@ -199,6 +199,7 @@ def test_numbers_and_lists_beyond_measure(folder, key, text):
     "changed",
     [
         {"importance": [10**400] * 40},
+        {"importance": [1e308] * 40},
         {"types": ["B", "B", "NK"]},
         {"types": ["B", "NK", "T\ud800"]},
         {"types": ["B", "NK", "T\0"]},

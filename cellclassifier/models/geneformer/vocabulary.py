@@ -71,7 +71,8 @@ class Vocabulary:
             if not names.shape == symbols.shape == (len(medians),):
                 raise ValueError("genes and medians do not fit")
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{path} is missing or damaged ({error!r}): train again") from error
+            reason = repr(error)[:200]
+            raise InputError(f"{path} is missing or damaged ({reason}): train again") from error
         return cls(names, medians, symbols)
 
 

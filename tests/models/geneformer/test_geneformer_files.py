@@ -124,6 +124,13 @@ def test_saved_medians_are_numbers_above_zero(tmp_path, medians):
         Vocabulary.load(tmp_path / "v.json")
 
 
+def test_the_sentence_about_a_vocabulary_does_not_repeat_it(tmp_path):
+    (tmp_path / "v.json").write_bytes(b'"' + b"ENSG" * 10**5 + b'\xff"')
+    with pytest.raises(InputError, match="missing or damaged") as caught:
+        Vocabulary.load(tmp_path / "v.json")
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, "[[1], [2]]", "3"], ids=len)
 def test_other_json_is_no_vocabulary(tmp_path, text):
     (tmp_path / "v.json").write_text(text)
