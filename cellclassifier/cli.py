@@ -45,6 +45,7 @@ def run(
     Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C; 143
     SIGTERM.
     """
+    _print_anywhere()
     import tyro
 
     config = tyro.cli(config_class, description=description, config=_markers())
@@ -53,6 +54,7 @@ def run(
 
 def console() -> None:
     """Run the command "cellclassifier", which has a subcommand for each of ``COMMANDS``."""
+    _print_anywhere()
     if sys.argv[1:] == ["--version"]:
         print(f"cellclassifier {cellclassifier.__version__}")
         return
@@ -67,6 +69,13 @@ def console() -> None:
     config = app.cli(prog="cellclassifier", description=CONSOLE, config=_markers())
     module = next(m for m in modules.values() if isinstance(config, m.Config))
     _call(module.main, config, module.WHEN_STOPPED)
+
+
+def _print_anywhere() -> None:
+    """Signs that a terminal does not know (PYTHONIOENCODING=ascii) are printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a notebook's has not
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _markers() -> tuple:

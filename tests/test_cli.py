@@ -57,6 +57,9 @@ def test_help(tmp_path):
         ("--cells", "missing.npy"),
         ("--cells", "GOOD", "--methods", "svm"),
         ("--cells", "GOOD", "--seed", "-1"),
+        ("--cells", "GOOD", "--n-splits", "100000000"),
+        ("--cells", "GOOD", "--min-cells-per-type", "-1"),
+        ("--cells", "GOOD", "--methods", "gbdt", "majority", "gbdt"),
     ],
     ids=" ".join,
 )
@@ -71,6 +74,37 @@ def test_bad_input_is_told_in_one_line(cells_npy, tmp_path, monkeypatch, capsys,
     assert end.value.code == 2
     assert len(lines) == 1 and lines[0].startswith("error: ")
     assert files_of(tmp_path) == {"bad.npy"}
+
+
+@pytest.mark.parametrize(
+    "option", [("--n-splits", "100000000"), ("--min-cells-per-type", "-1"), ("--max-cells", "0")]
+)
+def test_absurd_numbers_are_told_before_any_cell_is_read(tmp_path, option):
+    """Of which the file, which is none, would say something else."""
+    (tmp_path / "cells.npy").write_bytes(b"no cells")
+    done = run(*option, folder=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(f"error: {' '.join(option)}: expected")
+
+
+def test_a_terminal_that_knows_ascii_alone_shows_escapes(tmp_path, monkeypatch):
+    code = f"""
+import logging, sys
+sys.path.insert(0, {str(ROOT)!r})
+from cellclassifier import cli
+from cellclassifier.options import CommonOptions
+
+def main(config):
+    logging.getLogger("cellclassifier").info("Left out: \u03b3\u03b4 T.")
+    print("\u03b1")
+
+sys.argv = ["script.py"]
+cli.run(main, CommonOptions, "A script of \u03b1.")
+"""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["Left out: \\u03b3\\u03b4 T.", "\\u03b1"]
 
 
 def test_an_output_that_cannot_be_written_is_told(cells_npy, tmp_path):

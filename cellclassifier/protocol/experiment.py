@@ -28,8 +28,9 @@ from cellclassifier.protocol.finished import (
     key_of,
     options_in_key,
 )
-from cellclassifier.protocol.options import SplitOptions
+from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 from cellclassifier.protocol.scores import ScoreTables
+from cellclassifier.protocol.splits import require_usable
 
 Figures = Iterable[tuple[str, Figure]]
 PREDICTIONS, MODEL = "predictions.parquet", "model"
@@ -49,7 +50,12 @@ class Run:
     """
 
     def __init__(self, script: str, config: RunOptions, depends_on: object = None):
-        """depends_on: JSON values beside the options on which results depend."""
+        """depends_on: JSON values beside the options on which results depend.
+
+        Raises InputError for options that no cells could be used with, before any are read.
+        """
+        if isinstance(config, SubsetOptions):
+            require_usable(config)
         self.script, self.config = script, config
         self.output = Output(config.output)
         self.record = RunRecord(script, config, self.output)
