@@ -14,9 +14,7 @@ import cellclassifier
 from cellclassifier.errors import InputError
 from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
 from cellclassifier.output import stopping
-from cellclassifier.output.lock import only_run_in
 from cellclassifier.output.processes import is_first
-from cellclassifier.output.sweep import sweep
 
 Config = TypeVar("Config")
 
@@ -111,6 +109,9 @@ def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -
 
 def _run(main: Callable[[Config], object], config: Config) -> None:
     from threadpoolctl import threadpool_limits
+
+    from cellclassifier.output.lock import only_run_in
+    from cellclassifier.output.sweep import sweep
 
     with (
         threadpool_limits(getattr(config, "jobs", None) or available_cores()),
