@@ -30,7 +30,7 @@ from cellclassifier.protocol.finished import (
 )
 from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 from cellclassifier.protocol.scores import ScoreTables
-from cellclassifier.protocol.splits import require_usable
+from cellclassifier.protocol.splits import require_differences, require_usable
 
 Figures = Iterable[tuple[str, Figure]]
 PREDICTIONS, MODEL = "predictions.parquet", "model"
@@ -71,8 +71,10 @@ class Run:
     def about(self, cells: ad.AnnData, parts: pd.DataFrame, name: str = "splits") -> None:
         """Say which cells and splits this run is about; writes results/<name>.csv.
 
-        parts: part of every cell (rows) in every split (columns).
+        parts: part of every cell (rows) in every split (columns). Raises InputError where all
+        cells are alike.
         """
+        require_differences(cells)
         self.source, self.splits = cells.uns["source"], [int(split) for split in parts.columns]
         self.data = digest_of_cells(cells)
         self.output.csv(name, parts.rename_axis("cell").reset_index())

@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from cellclassifier.data.features import varying
 from cellclassifier.errors import InputError
 from cellclassifier.options import require_positive
 from cellclassifier.protocol.options import SplitOptions, SubsetOptions
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 PARTS = ("train", "val", "test")
 HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
 LARGEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
+SOME_CELLS = 1000
 MOST_SEEDS = 1000  # of one run
 GROUP_TRIALS = 200  # seeded allocations of groups to parts that are compared
 
@@ -73,6 +75,18 @@ def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
         log.info(f"Using {cells.n_obs:,} of {len(labels):,} cells (--max-cells), stratified.")
     cells.obs["cell_type"] = cells.obs["cell_type"].cat.remove_unused_categories()
     return cells
+
+
+def require_differences(cells: ad.AnnData) -> None:
+    """Raise InputError where all cells are alike, of one gene alone, for instance."""
+    if cells.X is None:  # tokens, which were made of counts
+        return
+    some = cells.X[:SOME_CELLS]  # which nearly always are enough to see it
+    if not varying(some).any() and not varying(cells.X).any():
+        raise InputError(
+            f"no gene (of {cells.n_vars}) has another share of the counts in one cell than in the "
+            "others: there is nothing to tell types by"
+        )
 
 
 def split_cells(labels: np.ndarray, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
