@@ -97,8 +97,9 @@ def draw(run: protocol.Run, cells, results: pd.DataFrame, importances: pd.DataFr
     order = data.types_by_similarity(cells)
     run.output.figure("binary_rf_auroc", plots.auroc_heatmap(results, order))
     markers = plots.markers(used, order, MARKERS_PER_TYPE)
-    expression = data.expression_of(cells, markers, order)
-    run.output.figure("binary_rf_markers", plots.marker_dots(expression, markers))
+    if markers:  # of two genes, say, none may be used and up
+        expression = data.expression_of(cells, markers, order)
+        run.output.figure("binary_rf_markers", plots.marker_dots(expression, markers))
 
 
 if __name__ == "__main__":

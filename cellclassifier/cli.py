@@ -14,9 +14,7 @@ import cellclassifier
 from cellclassifier.errors import InputError
 from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
 from cellclassifier.output import stopping
-from cellclassifier.output.lock import only_run_in
 from cellclassifier.output.processes import is_first
-from cellclassifier.output.sweep import sweep
 
 Config = TypeVar("Config")
 
@@ -45,6 +43,7 @@ def run(
     Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C; 143
     SIGTERM.
     """
+    _print_anywhere()
     import tyro
 
     config = tyro.cli(config_class, description=description, config=_markers())
@@ -53,6 +52,7 @@ def run(
 
 def console() -> None:
     """Run the command "cellclassifier", which has a subcommand for each of ``COMMANDS``."""
+    _print_anywhere()
     if sys.argv[1:] == ["--version"]:
         print(f"cellclassifier {cellclassifier.__version__}")
         return
@@ -67,6 +67,13 @@ def console() -> None:
     config = app.cli(prog="cellclassifier", description=CONSOLE, config=_markers())
     module = next(m for m in modules.values() if isinstance(config, m.Config))
     _call(module.main, config, module.WHEN_STOPPED)
+
+
+def _print_anywhere() -> None:
+    """Signs that a terminal does not know (PYTHONIOENCODING=ascii) are printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a notebook's has not
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _markers() -> tuple:
@@ -102,6 +109,9 @@ def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -
 
 def _run(main: Callable[[Config], object], config: Config) -> None:
     from threadpoolctl import threadpool_limits
+
+    from cellclassifier.output.lock import only_run_in
+    from cellclassifier.output.sweep import sweep
 
     with (
         threadpool_limits(getattr(config, "jobs", None) or available_cores()),

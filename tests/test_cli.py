@@ -57,6 +57,9 @@ def test_help(tmp_path):
         ("--cells", "missing.npy"),
         ("--cells", "GOOD", "--methods", "svm"),
         ("--cells", "GOOD", "--seed", "-1"),
+        ("--cells", "GOOD", "--n-splits", "100000000"),
+        ("--cells", "GOOD", "--min-cells-per-type", "-1"),
+        ("--cells", "GOOD", "--methods", "gbdt", "majority", "gbdt"),
     ],
     ids=" ".join,
 )
@@ -71,6 +74,37 @@ def test_bad_input_is_told_in_one_line(cells_npy, tmp_path, monkeypatch, capsys,
     assert end.value.code == 2
     assert len(lines) == 1 and lines[0].startswith("error: ")
     assert files_of(tmp_path) == {"bad.npy"}
+
+
+@pytest.mark.parametrize(
+    "option", [("--n-splits", "100000000"), ("--min-cells-per-type", "-1"), ("--max-cells", "0")]
+)
+def test_absurd_numbers_are_told_before_any_cell_is_read(tmp_path, option):
+    """Of which the file, which is none, would say something else."""
+    (tmp_path / "cells.npy").write_bytes(b"no cells")
+    done = run(*option, folder=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(f"error: {' '.join(option)}: expected")
+
+
+def test_a_terminal_that_knows_ascii_alone_shows_escapes(tmp_path, monkeypatch):
+    code = f"""
+import logging, sys
+sys.path.insert(0, {str(ROOT)!r})
+from cellclassifier import cli
+from cellclassifier.options import CommonOptions
+
+def main(config):
+    logging.getLogger("cellclassifier").info("Left out: \u03b3\u03b4 T.")
+    print("\u03b1")
+
+sys.argv = ["script.py"]
+cli.run(main, CommonOptions, "A script of \u03b1.")
+"""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["Left out: \\u03b3\\u03b4 T.", "\\u03b1"]
 
 
 def test_an_output_that_cannot_be_written_is_told(cells_npy, tmp_path):
@@ -112,15 +146,23 @@ SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("seconds", [0.25, 0.6, 1.2])
-def test_a_stop_while_libraries_are_imported_is_told_as_later(tmp_path, number, seconds):
+@pytest.mark.parametrize("library", ["tyro", "anndata"])
+def test_a_stop_while_libraries_are_imported_is_told_as_later(
+    tmp_path, monkeypatch, library, number
+):
+    """Of which one takes an exception in an import for its own, as some do."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    slow = "import pathlib, time\npathlib.Path('importing').touch()\n"
+    slow += "try:\n    time.sleep(60)\nexcept BaseException:\n    raise ImportError\n"
+    (tmp_path / f"{library}.py").write_text(slow)
     process = start("--output", tmp_path / "out", folder=tmp_path)
-    time.sleep(seconds)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "importing").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == SIGNALS[number] and "Traceback" not in err
-    assert err.splitlines()[-1].startswith("Stopped. Finished parts are kept")
-    assert not (tmp_path / "out/.lock").exists()
+    assert process.returncode == SIGNALS[number], err
+    assert err == f"Stopped. {cli.KEPT}\n" and not (tmp_path / "out").exists()
 
 
 def test_sigterm_keeps_finished_parts(cells_npy, tmp_path):

@@ -125,9 +125,13 @@ def best_genes(
 ) -> np.ndarray:
     """Columns of the (at most) ``n_genes`` genes of highest ``gene_scores``, sorted.
 
-    Raises InputError where no gene is expressed in three cells and differs between them.
+    Where none has a score, as a handful of genes has no dispersion among genes of like mean: the
+    first ones that could have. Raises InputError where no gene is expressed in three cells and
+    differs between them.
     """
     scores = gene_scores(counts, labels, selection)
+    if not np.isfinite(scores).any():
+        scores[_expressed(counts) & varying(counts)] = 0
     best = np.sort(np.argsort(-scores, kind="stable")[:n_genes])
     best = best[np.isfinite(scores[best])]
     if not len(best):
@@ -141,7 +145,7 @@ def best_genes(
 def gene_scores(counts: sp.csr_matrix, labels: np.ndarray, selection: str) -> np.ndarray:
     """How informative each gene is, (n_genes,); minus infinity for genes in under 3 cells."""
     scores = np.full(counts.shape[1], -np.inf)
-    seen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 3)
+    seen = np.flatnonzero(_expressed(counts))
     if not len(seen):
         return scores
     totals = total_counts(counts)
@@ -154,6 +158,18 @@ def gene_scores(counts: sp.csr_matrix, labels: np.ndarray, selection: str) -> np
         raise ValueError(f"selection is {selection!r}, expected one of {SELECTIONS}")
     scores[seen] = np.nan_to_num(seen_scores, nan=-np.inf, posinf=np.finfo(float).max)
     return scores
+
+
+def varying(counts: sp.csr_matrix) -> np.ndarray:
+    """Whether a gene's log-normalised expression is not the same in all cells, (n_genes,) bool."""
+    values = log_normalize(counts, total_counts(counts))
+    spread = values.max(axis=0).toarray() - values.min(axis=0).toarray()
+    return spread.ravel() > 1e-5  # single precision rounds
+
+
+def _expressed(counts: sp.csr_matrix) -> np.ndarray:
+    """Whether a gene is expressed in three cells or more, (n_genes,) bool."""
+    return np.bincount(counts.indices, minlength=counts.shape[1]) >= 3
 
 
 def normalized_dispersion(normalized: sp.csr_matrix) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.style import bare, color_of, title_above, type_marker
+from cellclassifier.plots.style import bare, color_of, plain_text, short, title_above, type_marker
 
 FEWEST_CELLS = 4  # that a UMAP can be made of
 UNKNOWN_COLOR = "#C8C8C8"
@@ -32,6 +32,7 @@ def umap_of(space: np.ndarray, seed: int) -> np.ndarray:
     return cells.obsm["X_umap"]
 
 
+@plain_text
 def annotated_map(places: np.ndarray, table: pd.DataFrame, n_cells: int) -> Figure:
     """Cells by predicted type (left) and by confidence (right); grey: of no known type.
 
@@ -64,7 +65,7 @@ def _draw_types(axes, places: np.ndarray, table: pd.DataFrame, size: float) -> N
     for i, (name, cells) in enumerate(_by_frequency(table)):
         style = {"color": color_of(i), "marker": type_marker(i), "s": size, "linewidths": 0}
         x, y = places[cells].T
-        label = f"{name} ({len(cells) / len(table):.0%})"
+        label = f"{short(name)} ({len(cells) / len(table):.0%})"
         axes.scatter(x, y, label=label, rasterized=True, **style)
     legend = axes.legend(
         frameon=False, loc="upper left", bbox_to_anchor=(1, 1), markerscale=1.0, fontsize=9
@@ -86,7 +87,8 @@ def _title(table: pd.DataFrame, n_cells: int) -> str:
     if known.empty:
         return unknown
     most = known["predicted"].astype(str).value_counts()
+    first, share = short(most.index[0]), most.iloc[0] / len(table)
     return (
-        f"{most.index[0]} is the most frequent type ({most.iloc[0] / len(table):.0%}); {unknown}\n"
+        f"{first} is the most frequent type ({share:.0%}); {unknown}\n"
         f"Median probability of the predicted type: {known['probability'].median():.2f}"
     )

@@ -15,12 +15,14 @@ from cellclassifier.plots.style import (
     first_word,
     in_a_line,
     method_marker,
+    plain_text,
     title_of_axes,
 )
 
 FEWEST_CELLS = 10  # behind a point of a curve
 
 
+@plain_text
 def reliability_curves(tables: dict[str, pd.DataFrame], ece: dict[str, float]) -> Figure:
     """Accuracy against confidence, one line per method.
 

@@ -21,6 +21,7 @@ from cellclassifier.plots.style import (
     first_word,
     in_a_line,
     method_marker,
+    plain_text,
     readable,
     title_of_axes,
 )
@@ -29,6 +30,7 @@ BAR_WIDTH = 0.27
 NEAR = 0.02  # macro-F1: what is a matter of taste
 
 
+@plain_text
 def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
     """Bars with standard deviations of one metric, for every method and part, best test first.
 
@@ -80,6 +82,7 @@ def _metric_title(table: pd.DataFrame, metric: str) -> str:
     return f"{best} is best on test cells: {METRIC_NAMES[metric]} {value}{note}"
 
 
+@plain_text
 def score_against_time(summary: pd.DataFrame) -> Figure:
     """Test macro-F1 against fit seconds (all grid points), one point per method.
 

@@ -8,11 +8,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from cellclassifier.plots.style import first_word, title_of_axes
+from cellclassifier.plots.style import first_word, plain_text, title_of_axes
 
 SMALLEST_SHARE = 0.005  # that is written into its square
 
 
+@plain_text
 def confusion_matrix(labels, predicted, types: np.ndarray, method: str) -> Figure:
     """Shares of every true type's cells by predicted type.
 

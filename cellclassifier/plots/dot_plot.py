@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.style import title_above
+from cellclassifier.plots.style import plain_text, title_above
 
 
 def markers(importances: pd.DataFrame, order: np.ndarray, n_genes: int) -> dict[str, list[str]]:
@@ -26,6 +26,7 @@ def markers(importances: pd.DataFrame, order: np.ndarray, n_genes: int) -> dict[
     }
 
 
+@plain_text
 def marker_dots(expression: ad.AnnData, genes: dict[str, list[str]]) -> Figure:
     """Scanpy's dot plot of the types' top genes over all types.
 

@@ -8,12 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cellclassifier.plots.style import COLORS, DARK_GREY, GREY, bare, title_above
+from cellclassifier.plots.style import COLORS, DARK_GREY, GREY, bare, plain_text, short, title_above
 
 UP, DOWN = COLORS[3], COLORS[0]  # vermillion and blue: told apart by colour-blind readers
 NEGATIVES = {"even": "an even mix of the other types", "random": "a random draw of other cells"}
 
 
+@plain_text
 def importance(top: pd.DataFrame, cell_type: str, scheme: str, auroc: float) -> Figure:
     """The top genes of one type: MDI, held-out permutation importance, up or down in the type.
 
@@ -42,7 +43,7 @@ def _impurity_bars(axes, top: pd.DataFrame, rows: np.ndarray, colors) -> None:
     error = {"elinewidth": 1, "ecolor": "#333333"}
     bars = {"color": colors, "capsize": 2.5, "error_kw": error}
     axes.barh(rows, top["mdi_mean"], xerr=top["mdi_std"], **bars)
-    axes.set_yticks(rows, top["gene_symbol"])
+    axes.set_yticks(rows, top["gene_symbol"].map(short))
     axes.set_ylim(len(top) - 0.4, -0.6)
     axes.set_xlim(0)
     axes.set_xlabel(
@@ -82,8 +83,9 @@ def _expression_levels(axes, top: pd.DataFrame, rows: np.ndarray, colors, up) ->
 
 
 def _importance_title(top, up, cell_type: str, scheme: str, auroc: float) -> str:
-    names = " and ".join(top["gene_symbol"].iloc[:2])
+    names = " and ".join(top["gene_symbol"].iloc[:2].map(short))
     how = {(True, True): "up", (False, False): "down"}.get(tuple(up[:2]), "up or down")
     return (
-        f"{cell_type}: {names} ({how}) count most;\nAUROC {auroc:.3f} against {NEGATIVES[scheme]}"
+        f"{short(cell_type)}: {names} ({how}) count most;\n"
+        f"AUROC {auroc:.3f} against {NEGATIVES[scheme]}"
     )

@@ -7,11 +7,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.style import COLORS, bare, color_of, title_above, type_marker
+from cellclassifier.plots.style import (
+    COLORS,
+    bare,
+    color_of,
+    plain_text,
+    short,
+    title_above,
+    type_marker,
+)
 
 MAX_CELLS_IN_VIOLIN = 5000  # of a type: a violin of more looks the same
 
 
+@plain_text
 def cell_numbers(table: pd.DataFrame) -> Figure:
     """Bars of cells per type, largest first; table: cell_type and n_cells, sorted."""
     figure, axes = plt.subplots(figsize=(7.2, 1.0 + 0.34 * len(table)))
@@ -33,6 +42,7 @@ def cell_numbers(table: pd.DataFrame) -> Figure:
     return title_above(figure, title)
 
 
+@plain_text
 def violins(
     counts: np.ndarray, genes: np.ndarray, labels: np.ndarray, types, what: str = "counts"
 ) -> Figure:
@@ -54,7 +64,7 @@ def violins(
         _log_ticks(axes)
         axes.set_xlabel(f"{name} per cell (log scale; line: median)")
         bare(axes)
-    both[0].set_yticks(range(len(types)), types)
+    both[0].set_yticks(range(len(types)), map(short, types))
     both[0].set_ylim(len(types) - 0.4, -0.6)
     by_type = medians[what]
     ratio = by_type.max() / max(by_type.min(), 1)
@@ -84,6 +94,7 @@ def _violins_of(axes, groups: list[np.ndarray], color: str) -> None:
         axes.plot([np.median(group)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=1.5)
 
 
+@plain_text
 def scatter(
     places: np.ndarray, labels: np.ndarray, types, axis_name: str, agreement: float
 ) -> Figure:
@@ -119,6 +130,7 @@ def _draw_cells(axes, places: np.ndarray, labels: np.ndarray, types) -> None:
             axes.scatter(x, y, c=colors[some], s=size, marker=shape, linewidths=0, alpha=0.7)
 
 
+@plain_text
 def similarity(profiles: pd.DataFrame, order: np.ndarray) -> Figure:
     """Correlation of the types' mean profiles (rows of ``profiles``), types in ``order``."""
     table = pd.DataFrame(np.corrcoef(profiles), profiles.index, profiles.index)

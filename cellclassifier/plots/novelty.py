@@ -13,11 +13,13 @@ from cellclassifier.plots.style import (
     color_of,
     in_a_line,
     method_marker,
+    plain_text,
     readable,
     title_above,
 )
 
 
+@plain_text
 def unknown_types(table: pd.DataFrame, data: str) -> Figure:
     """AUROC of unknown against known cells, left-out types (rows) x methods (columns).
 
@@ -46,6 +48,7 @@ def unknown_types(table: pd.DataFrame, data: str) -> Figure:
     return title_above(figure, title)
 
 
+@plain_text
 def rejection(table: pd.DataFrame, data: str) -> Figure:
     """Accuracy of the cells that are kept when the most novel are refused, a line per method.
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.style import title_above
+from cellclassifier.plots.style import plain_text, title_above
 
 
+@plain_text
 def auroc_heatmap(results: pd.DataFrame, order: np.ndarray) -> Figure:
     """AUROC by type (rows, in ``order``) and way to draw negatives (columns).
 

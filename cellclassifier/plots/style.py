@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,6 +27,9 @@ METRIC_NAMES = {
 LOWER_IS_BETTER = ("cross_entropy",)
 NO_GENES = "majority"  # the method that looks at no gene
 METHOD_NAMES = {"gbdt": "gradient boosting", "rank_regression": "rank regression"}
+LONGEST_NAME = 60  # letters of a name of a type or gene
+# Of every function that makes a figure: names of types and genes are no mathematics ("$x$").
+plain_text = rc_context({"text.parse_math": False})
 
 
 def color_of(i: int) -> str:
@@ -56,6 +60,11 @@ def in_a_line(name: str) -> str:
 def first_word(name: str) -> str:
     """A method's name at the start of a sentence."""
     return in_a_line(name).capitalize()
+
+
+def short(name: str) -> str:
+    """A type's or gene's name where a long one would leave no room for the plot."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def bare(axes: Axes) -> None:

@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cellclassifier.plots.style import COLORS, PART_COLORS, PART_NAMES, bare
+from cellclassifier.plots.style import COLORS, PART_COLORS, PART_NAMES, bare, plain_text
 
 SCORE_COLOR, BEST_COLOR = COLORS[0], COLORS[3]
 
 
+@plain_text
 def training_history(history: pd.DataFrame) -> Figure:
     """Losses, and the validation macro-F1, over the epochs of fine-tuning; a line per split.
 

@@ -28,8 +28,9 @@ from cellclassifier.protocol.finished import (
     key_of,
     options_in_key,
 )
-from cellclassifier.protocol.options import SplitOptions
+from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 from cellclassifier.protocol.scores import ScoreTables
+from cellclassifier.protocol.splits import require_differences, require_usable
 
 Figures = Iterable[tuple[str, Figure]]
 PREDICTIONS, MODEL = "predictions.parquet", "model"
@@ -49,7 +50,12 @@ class Run:
     """
 
     def __init__(self, script: str, config: RunOptions, depends_on: object = None):
-        """depends_on: JSON values beside the options on which results depend."""
+        """depends_on: JSON values beside the options on which results depend.
+
+        Raises InputError for options that no cells could be used with, before any are read.
+        """
+        if isinstance(config, SubsetOptions):
+            require_usable(config)
         self.script, self.config = script, config
         self.output = Output(config.output)
         self.record = RunRecord(script, config, self.output)
@@ -65,8 +71,10 @@ class Run:
     def about(self, cells: ad.AnnData, parts: pd.DataFrame, name: str = "splits") -> None:
         """Say which cells and splits this run is about; writes results/<name>.csv.
 
-        parts: part of every cell (rows) in every split (columns).
+        parts: part of every cell (rows) in every split (columns). Raises InputError where all
+        cells are alike.
         """
+        require_differences(cells)
         self.source, self.splits = cells.uns["source"], [int(split) for split in parts.columns]
         self.data = digest_of_cells(cells)
         self.output.csv(name, parts.rename_axis("cell").reset_index())

@@ -8,13 +8,17 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from cellclassifier.data.features import varying
 from cellclassifier.errors import InputError
+from cellclassifier.options import require_positive
 from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 
 log = logging.getLogger(__name__)
 PARTS = ("train", "val", "test")
 HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
 LARGEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
+SOME_CELLS = 1000
+MOST_SEEDS = 1000  # of one run
 GROUP_TRIALS = 200  # seeded allocations of groups to parts that are compared
 
 
@@ -36,10 +40,17 @@ def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
     )
 
 
+def require_usable(options: SubsetOptions) -> None:
+    """Raise InputError for numbers that no file of cells could be split or subset by."""
+    require_positive(options, "max_cells", "min_cells_per_type")
+    if isinstance(options, SplitOptions):
+        seeds_from(options.seed, options.n_splits, "--n-splits")
+
+
 def seeds_from(first: int, n: int, option: str) -> range:
-    """``n`` seeds counting up from ``first``; InputError, naming the option, if there are none."""
-    if n < 1:
-        raise InputError(f"{option} {n}: expected at least 1")
+    """``n`` seeds counting up from ``first``; InputError, naming the option, for no such number."""
+    if not 1 <= n <= MOST_SEEDS:
+        raise InputError(f"{option} {n}: expected at least 1, at most {MOST_SEEDS}")
     if not 0 <= first <= LARGEST_SEED - n:
         raise InputError(f"--seed {first}: expected 0 to 2**32 - 1, less {option}")
     return range(first, first + n)
@@ -47,6 +58,7 @@ def seeds_from(first: int, n: int, option: str) -> range:
 
 def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
     """Leave out small types and cells beyond ``max_cells``, as the options ask."""
+    require_usable(options)
     if options.min_cells_per_type:
         labels = cells.obs["cell_type"].astype(str)
         kept = types_with_at_least(labels, options.min_cells_per_type)
@@ -58,13 +70,23 @@ def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     if len(np.unique(labels)) < 2:
         raise InputError("fewer than 2 types are left: lower --min-cells-per-type")
-    if options.max_cells is not None and options.max_cells < 1:
-        raise InputError(f"--max-cells {options.max_cells}: expected at least 1")
     if options.max_cells and options.max_cells < cells.n_obs:
         cells = cells[subsample(labels, options.max_cells, options.seed)].copy()
         log.info(f"Using {cells.n_obs:,} of {len(labels):,} cells (--max-cells), stratified.")
     cells.obs["cell_type"] = cells.obs["cell_type"].cat.remove_unused_categories()
     return cells
+
+
+def require_differences(cells: ad.AnnData) -> None:
+    """Raise InputError where all cells are alike, of one gene alone, for instance."""
+    if cells.X is None:  # tokens, which were made of counts
+        return
+    some = cells.X[:SOME_CELLS]  # which nearly always are enough to see it
+    if not varying(some).any() and not varying(cells.X).any():
+        raise InputError(
+            f"no gene (of {cells.n_vars}) has another share of the counts in one cell than in the "
+            "others: there is nothing to tell types by"
+        )
 
 
 def split_cells(labels: np.ndarray, seed: int, groups: np.ndarray | None = None) -> np.ndarray:

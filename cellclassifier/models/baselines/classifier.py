@@ -228,11 +228,14 @@ def make_baseline(method: str, **options) -> Baseline:
 
 
 def require_known(methods: tuple[str, ...]) -> None:
-    """Raise InputError for a name that is no method's, or for no name at all."""
+    """Raise InputError for a name that is no method's, that is there twice, or for no name."""
     unknown = [name for name in methods if name not in RECIPES]
     if unknown or not methods:
         found = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
         raise InputError(f"{found}: expected one or more of {', '.join(METHODS)}")
+    twice = [name for name in METHODS if methods.count(name) > 1]
+    if twice:
+        raise InputError(f"--methods names {', '.join(twice)} more than once: once is enough")
 
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:

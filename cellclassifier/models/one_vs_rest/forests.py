@@ -27,6 +27,7 @@ VERSION = 1  # raised when results change: finished fits depend on it
 MIN_CELLS = 10  # of a type: fewer give no score worth reading
 PRECISION = 0.9  # at which the recall is reported
 PERMUTATION_CELLS = 2000  # held-out cells of the balanced draw that are used for it at most
+FEWEST_IN_PARTS = 3  # cells of a type that can be in training, validation and test
 CHUNK_CELLS = 4096  # scored together, so that the dense copy stays small
 
 
@@ -59,6 +60,11 @@ def plan_fits(labels: np.ndarray, seeds) -> list[Fit]:
         raise InputError(
             f"no type has {MIN_CELLS} cells: the largest, {size.index[0]}, {size.iloc[0]}"
         )
+    if (size >= FEWEST_IN_PARTS).sum() < 2:
+        raise InputError(
+            f"only {kept[0]} has {FEWEST_IN_PARTS} cells or more: there are no other cells to hold "
+            "out, against which its forests could be scored"
+        )
     fits = [Fit(name, scheme, seed) for name in kept for scheme in SCHEMES for seed in seeds]
     # The largest first, so that no core is left with a long fit at the end.
     return sorted(
@@ -72,7 +78,7 @@ def parts_of_repeats(cells: ad.AnnData, seeds) -> pd.DataFrame:
     Types of one or two cells, which cannot be in all three parts, are in train as negatives.
     """
     labels = cells.obs["cell_type"].to_numpy().astype(str)
-    enough = types_with_at_least(labels, 3)
+    enough = types_with_at_least(labels, FEWEST_IN_PARTS)
     groups = cells.obs["group"].to_numpy().astype(str)[enough] if "group" in cells.obs else None
     parts = pd.DataFrame("train", index=cells.obs_names, columns=list(seeds))
     for seed in seeds:

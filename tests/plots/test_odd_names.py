@@ -1,0 +1,93 @@
+"""Names of types and genes as files have them: mathematics of TeX, line ends, 200 letters."""
+
+from __future__ import annotations
+
+import anndata as ad
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from figures import reliability_of, summary_of
+
+from cellclassifier.output.files import write_figure
+from cellclassifier.plots import (
+    annotated_map,
+    calibration,
+    comparison,
+    confusion,
+    dot_plot,
+    feature_importance,
+    interview,
+    novelty,
+    one_vs_rest_scores,
+)
+
+NAMES = np.array([r"$\x$", r"$\frac{1}$ T", "a$b$c", "x" * 200, "two\nlines"])
+METHODS = [r"$\x$", "majority"]
+N = len(NAMES)
+RNG = np.random.default_rng(0)
+PLACES, LABELS = RNG.normal(size=(20 * N, 2)), np.repeat(NAMES, 20)
+SQUARE = pd.DataFrame(RNG.random((N, 8)), index=NAMES, columns=list("abcdefgh"))
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def importances() -> pd.DataFrame:
+    numbers = ["mdi_mean", "mdi_std", "permutation_mean", "permutation_std", "mean_in", "mean_out"]
+    table = pd.DataFrame(RNG.random((N, len(numbers))), columns=numbers)
+    return table.assign(gene_symbol=NAMES)
+
+
+def dots():
+    obs = pd.DataFrame({"cell_type": pd.Categorical(LABELS, NAMES)})
+    obs.index = obs.index.astype(str)
+    genes = [f"g{i}" for i in range(N)]
+    var = pd.DataFrame({"gene_symbol": NAMES}, index=genes)
+    cells = ad.AnnData(RNG.random((len(LABELS), N)), obs=obs, var=var)
+    return dot_plot.marker_dots(cells, {name: [genes[i]] for i, name in enumerate(NAMES)})
+
+
+def annotated():
+    table = pd.DataFrame({"predicted": LABELS, "probability": 0.5, "known": True})
+    return annotated_map.annotated_map(PLACES, table, len(table))
+
+
+def aurocs():
+    table = pd.DataFrame({"Cell Type": NAMES, "Negative Sampling": "even", "AUROC": 0.9})
+    return one_vs_rest_scores.auroc_heatmap(table.assign(**{"AUROC Std": 0.1}), NAMES)
+
+
+def curves():
+    tables = {name: reliability_of(i) for i, name in enumerate(METHODS)}
+    return calibration.reliability_curves(tables, dict.fromkeys(METHODS, 0.1))
+
+
+NUMBERS = pd.DataFrame({"cell_type": NAMES, "n_cells": 20})
+COUNTS = RNG.integers(1, 99, len(LABELS))
+FIGURES = {
+    "confusion": lambda: confusion.confusion_matrix(LABELS, LABELS[::-1], NAMES, METHODS[0]),
+    "comparison": lambda: comparison.metric_comparison(summary_of(METHODS), "macro_f1"),
+    "time": lambda: comparison.score_against_time(summary_of(METHODS)),
+    "calibration": curves,
+    "dots": dots,
+    "importance": lambda: feature_importance.importance(importances(), NAMES[0], "even", 0.9),
+    "numbers": lambda: interview.cell_numbers(NUMBERS),
+    "violins": lambda: interview.violins(COUNTS, COUNTS, LABELS, NAMES),
+    "scatter": lambda: interview.scatter(PLACES, LABELS, NAMES, "PCA", 0.5),
+    "similarity": lambda: interview.similarity(SQUARE, NAMES),
+    "annotated": annotated,
+    "aurocs": aurocs,
+    "unknown": lambda: novelty.unknown_types(SQUARE, "data"),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_name_is_no_mathematics_and_may_be_long(name, tmp_path):
+    """Also when the figure is written, long after it was made."""
+    with plt.rc_context({"figure.dpi": 40}):
+        write_figure(tmp_path / "figure.png", FIGURES[name]())
+    assert (tmp_path / "figure.png").stat().st_size > 4000
