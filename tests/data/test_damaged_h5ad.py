@@ -101,6 +101,7 @@ SPARSE_DAMAGE = {
     "no layout": (attribute("X", "encoding-type", "dataframe"), "is no matrix"),
     "huge data": (claimed("X/data", (10**11,)), "claims 372.5 GiB|fit together"),
     "huge indptr": (claimed("X/indptr", (10**11,), "i8"), "claims 745.1 GiB|fit together"),
+    "many pieces": (claimed("X/indptr", (10**6,), "i4", piece=1), "in 1,000,000 pieces"),
     "virtual": (virtual, "is stored in another file"),
     "external": (external, "is stored in another file"),
     "external link": (linked("X", h5py.ExternalLink("other.h5ad", "X")), "'/X' is a link"),
