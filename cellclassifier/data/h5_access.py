@@ -12,9 +12,9 @@ import numpy as np
 from cellclassifier.data.texts import decoded, printable
 from cellclassifier.errors import InputError
 
-SMALL = 2**26  # bytes that any dataset may claim
+SMALL = 2**24  # bytes that any dataset may claim
 MOST_COMPRESSION = 1100  # times: deflate reaches 1,032
-FEW_CHUNKS = 10_000  # that may hold nothing: libhdf5 takes 2 KiB of memory for each that is read
+FEW_CHUNKS = 10_000  # that may hold nothing: libhdf5 takes 4 KiB of memory for each that is read
 
 
 @contextmanager
