@@ -42,7 +42,7 @@ from benchmarks.records import write_record
 from cellclassifier import cli as command
 from cellclassifier.errors import InputError
 
-COMMAND = "python -m benchmarks.fuzz --record"
+COMMAND = "python -m benchmarks.fuzz"
 MOST_ALIKE = 3  # offences that are kept
 
 
@@ -94,7 +94,7 @@ class Case:
     def command(self) -> str:
         """What makes it again."""
         options = f"--kinds {self.kind} --seed {self.seed} --first {self.number} --cases 1"
-        return f"python -m benchmarks.fuzz {options}"
+        return f"{COMMAND} {options}"
 
 
 def main(config: Config) -> None:
@@ -108,8 +108,10 @@ def main(config: Config) -> None:
     rows = table(counts, config.kinds)
     print_table("fuzz: cases of each kind by what came of them", rows)
     if config.record:
+        options = f"--minutes {config.minutes:g} --kinds {' '.join(config.kinds)} --record"
         made = {"made by benchmarks.fuzzing": {"kinds": list(config.kinds)}}
-        print(write_record("fuzz", COMMAND, rows.reset_index(), [config.seed], made))
+        done = f"{COMMAND} {options}"
+        print(write_record("fuzz", done, rows.reset_index(), [config.seed], made))
     for (kind, outcome), number in sorted(found.items(), key=str):
         print(f"{number:6} {kind:20} {outcome.what}: {outcome.how}")
     if any(outcome.what in OFFENCES for _, outcome in found):
