@@ -65,7 +65,7 @@ class Config:
     seed: int = 0
     """other seeds are other cases"""
 
-    offenders: Path = OUTPUT / "fuzz"
+    output: Path = OUTPUT / "fuzz"
     """folder for what was found"""
 
     record: bool = False
@@ -115,7 +115,7 @@ def main(config: Config) -> None:
     for (kind, outcome), number in sorted(found.items(), key=str):
         print(f"{number:6} {kind:20} {outcome.what}: {outcome.how}")
     if any(outcome.what in OFFENCES for _, outcome in found):
-        sys.exit(f"offences are kept in {config.offenders}")
+        sys.exit(f"offences are kept in {config.output}")
 
 
 def prepared(kinds: tuple[str, ...], folder: Path) -> dict[str, Path]:
@@ -151,7 +151,7 @@ def fuzz(config: Config, good: dict[str, Path], work: Path) -> tuple[Counter, Co
         if outcome.what in (*OFFENCES, HDF5_LOOP):
             found[case.kind, outcome] += 1
             if found[case.kind, outcome] <= MOST_ALIKE:
-                keep(case, outcome, work, config.offenders)
+                keep(case, outcome, work, config.output)
     return counts, found
 
 
