@@ -108,6 +108,22 @@ TABLES: dict[str, Table | CrossTable] = {
         "growth",
         {"cells": "{cells:,}", "seconds": "{seconds}", "peak GiB": "{peak_gib:.2f}"},
     ),
+    "fuzz": Table(
+        "fuzz",
+        {
+            "kind": "{kind}",
+            "cases": "{cases:,}",
+            "read": "{read:,}",
+            "refused": "{refused:,}",
+            "not made": "{not made:,}",
+            "code run": "{code run}",
+            "traceback": "{traceback}",
+            "crash": "{crash}",
+            "memory": "{memory}",
+            "hang": "{hang}",
+            "HDF5 loop": "{HDF5 loop}",
+        },
+    ),
     "side_by_side": Table(
         "side_by_side",
         {

@@ -42,7 +42,7 @@ from benchmarks.records import write_record
 from cellclassifier import cli as command
 from cellclassifier.errors import InputError
 
-COMMAND = "python -m benchmarks.fuzz --record"
+COMMAND = "python -m benchmarks.fuzz"
 MOST_ALIKE = 3  # offences that are kept
 
 
@@ -65,7 +65,7 @@ class Config:
     seed: int = 0
     """other seeds are other cases"""
 
-    offenders: Path = OUTPUT / "fuzz"
+    output: Path = OUTPUT / "fuzz"
     """folder for what was found"""
 
     record: bool = False
@@ -94,7 +94,7 @@ class Case:
     def command(self) -> str:
         """What makes it again."""
         options = f"--kinds {self.kind} --seed {self.seed} --first {self.number} --cases 1"
-        return f"python -m benchmarks.fuzz {options}"
+        return f"{COMMAND} {options}"
 
 
 def main(config: Config) -> None:
@@ -108,12 +108,14 @@ def main(config: Config) -> None:
     rows = table(counts, config.kinds)
     print_table("fuzz: cases of each kind by what came of them", rows)
     if config.record:
+        options = f"--minutes {config.minutes:g} --kinds {' '.join(config.kinds)} --record"
         made = {"made by benchmarks.fuzzing": {"kinds": list(config.kinds)}}
-        print(write_record("fuzz", COMMAND, rows.reset_index(), [config.seed], made))
+        done = f"{COMMAND} {options}"
+        print(write_record("fuzz", done, rows.reset_index(), [config.seed], made))
     for (kind, outcome), number in sorted(found.items(), key=str):
         print(f"{number:6} {kind:20} {outcome.what}: {outcome.how}")
     if any(outcome.what in OFFENCES for _, outcome in found):
-        sys.exit(f"offences are kept in {config.offenders}")
+        sys.exit(f"offences are kept in {config.output}")
 
 
 def prepared(kinds: tuple[str, ...], folder: Path) -> dict[str, Path]:
@@ -149,7 +151,7 @@ def fuzz(config: Config, good: dict[str, Path], work: Path) -> tuple[Counter, Co
         if outcome.what in (*OFFENCES, HDF5_LOOP):
             found[case.kind, outcome] += 1
             if found[case.kind, outcome] <= MOST_ALIKE:
-                keep(case, outcome, work, config.offenders)
+                keep(case, outcome, work, config.output)
     return counts, found
 
 

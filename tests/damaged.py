@@ -48,13 +48,15 @@ def at(place: int, value) -> Callable[[np.ndarray], np.ndarray]:
     return change
 
 
-def claimed(name: str, shape: tuple[int, ...], dtype="f4") -> Callable[[h5py.File], None]:
-    """What replaces a dataset by one that claims a size and holds nothing."""
+def claimed(
+    name: str, shape: tuple[int, ...], dtype="f4", piece: int = 1000
+) -> Callable[[h5py.File], None]:
+    """What replaces a dataset by one that claims a size, in pieces, and holds nothing."""
 
     def damage(file: h5py.File) -> None:
         attributes = dict(file[name].attrs)
         del file[name]
-        chunks = tuple(min(side, 1000) for side in shape)
+        chunks = tuple(min(side, piece) for side in shape)
         file.create_dataset(name, shape, dtype, chunks=chunks)
         file[name].attrs.update(attributes)
 

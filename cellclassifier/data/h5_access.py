@@ -12,8 +12,9 @@ import numpy as np
 from cellclassifier.data.texts import decoded, printable
 from cellclassifier.errors import InputError
 
-SMALL = 2**26  # bytes that any dataset may claim
+SMALL = 2**24  # bytes that any dataset may claim
 MOST_COMPRESSION = 1100  # times: deflate reaches 1,032
+FEW_CHUNKS = 10_000  # that may hold nothing: libhdf5 takes 4 KiB of memory for each that is read
 
 
 @contextmanager
@@ -88,13 +89,16 @@ def check_size(stored: h5py.Dataset) -> None:
     """Raise InputError where a dataset claims more than its bytes in the file can hold."""
     if stored.shape is None:
         raise ValueError(f"{stored.name!r} holds nothing")
-    chunk = np.prod(stored.chunks or (1,), dtype=float)
-    claimed = max(np.prod(stored.shape, dtype=float), chunk) * stored.dtype.itemsize
+    chunk = stored.chunks or stored.shape
+    claimed = max(np.prod(stored.shape, dtype=float), np.prod(chunk, dtype=float))
+    claimed *= stored.dtype.itemsize
+    n_chunks = np.prod(np.ceil(np.divide(stored.shape, np.maximum(chunk, 1))))
     held = stored.id.get_storage_size()
-    if claimed > SMALL + MOST_COMPRESSION * held:
+    if claimed > SMALL + MOST_COMPRESSION * held or n_chunks > FEW_CHUNKS + held:
         raise InputError(
-            f"{stored.file.filename}: {stored.name!r} claims {claimed / 2**30:,.1f} GiB, of which "
-            f"the file holds {held:,} bytes: it is damaged or was never filled"
+            f"{stored.file.filename}: {stored.name!r} claims {claimed / 2**30:,.1f} GiB in "
+            f"{n_chunks:,.0f} pieces, of which the file holds {held:,} bytes: it is damaged or was "
+            "never filled"
         )
 
 

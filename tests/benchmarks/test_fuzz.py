@@ -68,7 +68,7 @@ for name in READERS:
     good[name].mkdir(parents=True)
     KINDS[name].write(good[name])
 for times in (1, 2):
-    config = fuzz.Config(kinds=tuple(READERS), cases=1, offenders=out / f"found{times}")
+    config = fuzz.Config(kinds=tuple(READERS), cases=1, output=out / f"found{times}")
     counts, found = fuzz.fuzz(config, good, out / "work")
 print(json.dumps({kind: what for kind, what in counts if what != "seconds"}))
 """

@@ -101,6 +101,7 @@ SPARSE_DAMAGE = {
     "no layout": (attribute("X", "encoding-type", "dataframe"), "is no matrix"),
     "huge data": (claimed("X/data", (10**11,)), "claims 372.5 GiB|fit together"),
     "huge indptr": (claimed("X/indptr", (10**11,), "i8"), "claims 745.1 GiB|fit together"),
+    "many pieces": (claimed("X/indptr", (10**6,), "i4", piece=1), "in 1,000,000 pieces"),
     "virtual": (virtual, "is stored in another file"),
     "external": (external, "is stored in another file"),
     "external link": (linked("X", h5py.ExternalLink("other.h5ad", "X")), "'/X' is a link"),
@@ -124,6 +125,7 @@ OTHER_DAMAGE = {
     "dense and far too wide": (claimed("X", (N_CELLS, 20_000_000)), "dense", "60 x 20000000"),
     "too many cells": (claimed("X", (10**9, N_GENES)), "dense", "shapes disagree"),
     "huge index": (claimed("obs/_index", (10**11,), "i8"), "csr", "claims 745.1 GiB"),
+    "many names": (claimed("obs/_index", (3_000_000,), "S8"), "csr", "claims 0.0 GiB"),
     "names not UTF-8": (
         replaced("obs/_index", lambda x: np.array([b"caf\xe9%d" % i for i in range(N_CELLS)])),
         "csr",
