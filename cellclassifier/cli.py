@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import cellclassifier
 from cellclassifier.errors import InputError
-from cellclassifier.options import available_cores, require_positive  # noqa: F401 (for scripts)
+from cellclassifier.options import CommonOptions, available_cores
 from cellclassifier.output import stopping
 from cellclassifier.output.processes import is_first
 
@@ -113,14 +113,14 @@ def _run(main: Callable[[Config], object], config: Config) -> None:
     from cellclassifier.output.lock import only_run_in
     from cellclassifier.output.sweep import sweep
 
-    with (
-        threadpool_limits(getattr(config, "jobs", None) or available_cores()),
-        remarks_on_stdout(),
-        only_run_in(config.output),
-    ):
-        if is_first():
-            sweep(config.output)
-        main(config)
+    with threadpool_limits(getattr(config, "jobs", None) or available_cores()), remarks_on_stdout():
+        if not isinstance(config, CommonOptions):  # it writes into no output folder of ours
+            main(config)
+            return
+        with only_run_in(config.output):
+            if is_first():
+                sweep(config.output)
+            main(config)
 
 
 def _load_libraries() -> None:
