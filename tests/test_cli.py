@@ -107,6 +107,7 @@ cli.run(main, CommonOptions, "A script of \u03b1.")
     assert done.stdout.splitlines() == ["Left out: \\u03b3\\u03b4 T.", "\\u03b1"]
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_be_written_is_told(cells_npy, tmp_path):
     (tmp_path / "taken").write_text("a file")
     done = run("--cells", cells_npy, "--output", tmp_path / "taken", folder=tmp_path)
@@ -246,6 +247,7 @@ def test_of_several_processes_the_first_one_speaks(shell, capsys, monkeypatch):
     assert "Look here." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_jobs_limit_the_threads_of_every_library():
     """Also of those that a script with rooms that open on demand has not imported yet."""
     code = f"""

@@ -44,6 +44,7 @@ def test_class_counts_of_the_real_file():
     assert tuple(scale_class_counts(65943)) == CELLS_PER_TYPE
 
 
+@pytest.mark.slow
 def test_same_seed_same_cells():
     first, again, other = (simulate_cells(200, 1000, seed) for seed in (3, 3, 4))
     assert (again.counts != first.counts).nnz == 0
@@ -58,6 +59,7 @@ def test_counts_look_like_umi_counts(simulated):
     assert len(set(simulated.gene_ids)) == N_GENES
 
 
+@pytest.mark.slow
 def test_full_width_has_about_550_genes_per_cell():
     cells = simulate_cells(300, 16769, seed=0)
     assert 500 < cells.counts.nnz / 300 < 600

@@ -74,6 +74,7 @@ def elsewhere(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["loaded", "fitted"])
 def test_another_process_gives_the_same_bits(elsewhere, name, how):
     expected = trained(name).predict_proba(new_inputs(name))

@@ -135,6 +135,7 @@ def system(tmp_path, monkeypatch):
     return modules["nearest_profile"]
 
 
+@pytest.mark.slow
 def test_the_system_of_the_page_runs(system, cells_npy, tmp_path, capsys):
     config = system.Config(cells=cells_npy, output=tmp_path, n_genes=30, n_splits=2)
     summary = system.main(config)

@@ -58,6 +58,7 @@ def test_spearman_match_is_that_of_scipy():
         assert types[np.argmax([spearmanr(counts, p)[0] for p in profiles])] == name
 
 
+@pytest.mark.slow
 def test_labels_of_the_simulated_rule_are_called_computed():
     cells = as_cells(simulate_cells(2000, 3000, seed=3))
     origin = labelling.origin_of_labels(cells, jobs=2)
@@ -68,6 +69,7 @@ def test_labels_of_the_simulated_rule_are_called_computed():
     assert origin.majority == pytest.approx(largest / origin.n_cells, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_few_simulated_cells_are_never_called_measured():
     origin = labelling.origin_of_labels(as_cells(simulate_cells(500, 2000, seed=0)))
     assert origin.verdict != "measured"

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, files_of, make_cells
-from experiments import PUBLISHED, Quiet, Script, bytes_of, config_in, model_of, sourced
+from experiments import PUBLISHED, Config, Quiet, Script, bytes_of, config_in, model_of, sourced
 from tiny_models import as_part_of_the_package
 
 from cellclassifier import interface
 from cellclassifier.interface import Classifier
+from cellclassifier.output.folder import Output
 from cellclassifier.protocol import experiment, finished
 from cellclassifier.protocol.experiment import Run
 from cellclassifier.protocol.splits import split_all
@@ -26,20 +27,35 @@ from cellclassifier.protocol.splits import split_all
 ALL = [("a", 42), ("b", 42), ("a", 43), ("b", 43)]
 
 
-@pytest.fixture
-def script(monkeypatch) -> Script:
+@pytest.fixture(scope="module")
+def finished_once(tmp_path_factory) -> Config:
+    """The configuration of a finished run, of which tests are given copies."""
+    config = config_in(tmp_path_factory.mktemp("run") / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        assert quiet_script(patch)(config) == ALL
+    return config
+
+
+def quiet_script(patch: pytest.MonkeyPatch) -> Script:
     """Seconds are the same for every fit, so that all bytes can be compared."""
-    monkeypatch.setattr(interface, "time", types.SimpleNamespace(perf_counter=lambda: 0.0))
-    monkeypatch.setattr(experiment, "tqdm", Quiet)
+    patch.setattr(interface, "time", types.SimpleNamespace(perf_counter=lambda: 0.0))
+    patch.setattr(experiment, "tqdm", Quiet)
     return Script()
 
 
 @pytest.fixture
-def whole(script, tmp_path):
-    """The configuration of a finished run."""
-    config = config_in(tmp_path / "whole")
-    assert script(config) == ALL
-    return config
+def script(monkeypatch) -> Script:
+    return quiet_script(monkeypatch)
+
+
+@pytest.fixture
+def whole(finished_once, tmp_path) -> Config:
+    """The configuration of a finished run in a folder of its own.
+
+    Linked, not copied: the loop only ever replaces files, and so do these tests.
+    """
+    shutil.copytree(finished_once.output, tmp_path / "whole", copy_function=os.link)
+    return replace(finished_once, output=tmp_path / "whole")
 
 
 @pytest.mark.parametrize("n_done", range(4))
@@ -251,7 +267,7 @@ def test_published_files_and_finished_parts_cannot_change_each_other(script, who
     assert published.samefile(kept)  # no second copy on the disk
     before = bytes_of(whole.output, ".finished")
     table = pd.read_parquet(published)
-    script.run.output.predictions("a-split42", table[:3])
+    Output(whole.output).predictions("a-split42", table[:3])
     model = Classifier.load(whole.output / "models/a")
     model.save(whole.output / "models/a", split=7)
     assert len(pd.read_parquet(published)) == 3
@@ -305,6 +321,7 @@ def test_the_record_is_last_and_lists_what_was_written(script, whole):
 
 
 def test_only_the_first_process_writes(script, whole, monkeypatch, tmp_path):
+    assert script(whole) == []
     summary = script.summary
     monkeypatch.setenv("RANK", "1")
     assert script(config_in(tmp_path / "second")) == ALL

@@ -121,6 +121,7 @@ def test_the_copy_has_the_annotations_and_the_input_is_as_before(model, tmp_path
     assert found["predicted"].dtype == "category" and found["known"].dtype == bool
 
 
+@pytest.mark.slow
 def test_a_map_is_drawn_of_a_sample(model, tmp_path, monkeypatch, h5ad):
     monkeypatch.setattr(annotation_files, "MAX_CELLS_SHOWN", 30)
     run(model, tmp_path, h5ad, umap=True, chunk_cells=20)
@@ -324,6 +325,7 @@ def test_a_missing_and_a_tampered_model_are_refused(model, tmp_path, h5ad):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_genes_of_another_kind_end_in_one_line(model, tmp_path):
     """Mouse symbols against human ids: both kinds are named, and there is no traceback."""
     cells = new_cells()

@@ -101,11 +101,13 @@ def test_types_of_like_names_have_files_of_their_own(tmp_path):
     assert csv_bytes(tmp_path / "out") == before
 
 
+@pytest.mark.slow
 def test_same_bytes_for_any_number_of_jobs(first_run, cells_npy, tmp_path):
     run(cells_npy, tmp_path, jobs=3)
     assert csv_bytes(tmp_path) == csv_bytes(first_run)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_taken_up(first_run, cells_npy, tmp_path, monkeypatch):
     run_fit, done = binary.run_fit, []
 
@@ -127,6 +129,7 @@ def test_an_interrupted_run_is_taken_up(first_run, cells_npy, tmp_path, monkeypa
     assert csv_bytes(tmp_path) == csv_bytes(first_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -119,6 +119,7 @@ def test_the_saved_model_repeats_its_predictions(first_run):
     assert (saved["predicted"] == model.classes_[again.argmax(axis=1)]).all()
 
 
+@pytest.mark.slow
 def test_parts_are_those_of_the_baselines(first_run, tmp_path):
     import multiclass_baselines
 
@@ -217,6 +218,7 @@ def test_two_processes_go_on_together(data, tmp_path):
     assert not list(tmp_path.glob("2/.checkpoints/*/*"))
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_sentence_and_exit_code_2(data, tmp_path):
     options = ("--cells", data, "--output", tmp_path)
     done = run_script(*options, "--pretrained", tmp_path / "nowhere", cwd=tmp_path)
@@ -245,6 +247,7 @@ def test_a_start_that_fails_leaves_an_interrupted_run_alone(data, first_run, tmp
     assert checkpoint.exists() and all(path.exists() for path in finished)
 
 
+@pytest.mark.slow
 def test_lost_outputs_of_a_finished_split_are_made_again(data, first_run, tmp_path):
     shutil.copytree(first_run.output, tmp_path, dirs_exist_ok=True)
     (tmp_path / "predictions/geneformer-split43.parquet").unlink()
@@ -255,6 +258,7 @@ def test_lost_outputs_of_a_finished_split_are_made_again(data, first_run, tmp_pa
     pd.testing.assert_frame_equal(results_of(tmp_path), results_of(first_run.output))
 
 
+@pytest.mark.slow
 def test_help_and_download_need_no_torch(tmp_path):
     code = "import sys, finetune_geneformer; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -290,6 +294,7 @@ def predictions_of(output: Path, split: int = 42) -> pd.DataFrame:
     return pd.read_parquet(output / f"predictions/geneformer-split{split}.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_scratch", [False, True])
 def test_kept_tokens_give_the_same_results_as_counts(published, tmp_path, from_scratch):
     tokens = tmp_path / "kept"
@@ -312,6 +317,7 @@ def test_kept_tokens_give_the_same_results_as_counts(published, tmp_path, from_s
         pd.testing.assert_frame_equal(predictions_of(tmp_path / "third"), expected)
 
 
+@pytest.mark.slow
 def test_tokens_of_something_else_are_refused(published, tmp_path):
     options = {"n_splits": 1, "epochs": 1}
     script.main(config_of(published, tmp_path / "out", save_tokens=tmp_path / "kept", **options))

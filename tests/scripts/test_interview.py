@@ -71,6 +71,7 @@ def test_table_and_outputs(tmp_path, small_cells, said):
     assert "labels" in "\n".join(said())
 
 
+@pytest.mark.slow
 def test_same_bytes_twice(tmp_path, small_cells):
     path = write_cells(tmp_path / "cells.npy", small_cells)
     for name in ("one", "two"):
@@ -80,6 +81,7 @@ def test_same_bytes_twice(tmp_path, small_cells):
         assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.slow
 def test_umap_is_drawn_on_request(tmp_path, small_cells, monkeypatch):
     def layout(cells, random_state):
         cells.obsm["X_umap"] = cells.obsm["X_pca"][:, :2]
@@ -231,6 +233,7 @@ def test_titles_name_the_finding(small_cells):
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path):
     def command(*options):
         return subprocess.run(

@@ -50,6 +50,7 @@ def test_an_interrupted_run_goes_on(cells_npy, tmp_path, fits):
     assert len(fits) == 8  # all four were finished
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
@@ -74,6 +75,7 @@ def test_only_what_the_options_determine_is_computed_again(
     assert len(fits) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["predictions/majority-split42.parquet", "models/majority"])
 def test_lost_outputs_are_made_again(cells_npy, tmp_path, fits, lost):
     config = small(cells_npy, tmp_path)
@@ -84,6 +86,7 @@ def test_lost_outputs_are_made_again(cells_npy, tmp_path, fits, lost):
     assert path.exists()
 
 
+@pytest.mark.slow
 def test_other_data_is_computed_anew(cells_npy, tmp_path, fits):
     config = small(cells_npy, tmp_path, n_splits=1)
     script.main(config)

@@ -167,6 +167,7 @@ def test_run_record(first_run, cells_npy):
     assert max(written, key=written.get) == path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_same_seed_gives_the_same_bytes(first_run, tmp_path, jobs):
     script.main(replace(first_run, output=tmp_path, jobs=jobs))
@@ -185,6 +186,7 @@ def small(cells_npy, tmp_path, **changed):
     return config_of(cells_npy, tmp_path, methods=methods, quick=True, **changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["majority", "logistic_regression"])
 def test_one_method_alone(cells_npy, tmp_path, method):
     """Every plot can be drawn of one method, even of one that never scores above zero."""

@@ -59,6 +59,7 @@ def test_majority_predicts_the_shares_of_training(small_cells):
     np.testing.assert_allclose(model.predict_proba(small_cells), np.tile([0.75, 0.25], (120, 1)))
 
 
+@pytest.mark.slow
 def test_torch_is_for_those_who_need_it(saved, tmp_path):
     """A baseline is read and written without torch; whoever imports torch later gets it."""
     code = (

@@ -208,6 +208,7 @@ def test_a_run_that_had_stopped_early_trains_no_further(cells, tmp_path, monkeyp
     pd.testing.assert_frame_equal(resumed.history_, whole.history_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", ["epoch", "step", "stage"])
 def test_a_killed_run_resumes_to_the_same_result(cells, tmp_path, monkeypatch, after):
     """Killed after the first epoch, within the second, and between pretraining and fine-tuning."""
@@ -236,6 +237,7 @@ def test_a_killed_run_resumes_to_the_same_result(cells, tmp_path, monkeypatch, a
     pd.testing.assert_frame_equal(resumed.history_, whole.history_, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_budget_and_changes_no_result(cells, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     # Dropout draws other numbers for other shapes: without it the gradient is the same sum.
@@ -342,6 +344,7 @@ def test_loss_of_masked_genes_is_that_of_bert_for_masked_lm():
     assert 0 <= found["accuracy"] < 0.2 and found["baseline_accuracy"] < 0.1
 
 
+@pytest.mark.slow
 def test_pretraining_learns_genes_that_go_together(tmp_path):
     """Cells hold one of two sets of genes: knowing the others tells more than frequency does."""
     rng = np.random.default_rng(0)
