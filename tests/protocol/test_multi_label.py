@@ -143,10 +143,10 @@ def test_per_name_and_labels_that_never_or_always_occur():
 
 
 def test_intervals_cover_the_score_and_narrow_with_more_cells():
-    x, targets = make_images(800)
+    x, targets = make_images(500)
     p = OneVsRest().fit(x, targets).predict_proba(x)
     widths = []
-    for n in (60, 800):
+    for n in (50, 500):
         some = targets[:n]
         found, score = some.intervals(p[:n], seed=3), some.score(p[:n])
         assert found == some.intervals(p[:n], seed=3)

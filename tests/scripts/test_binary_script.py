@@ -86,6 +86,7 @@ def test_natural_scores_follow_from_the_written_predictions(first_run):
         assert row["Natural AUPRC"] == pytest.approx(np.mean(scores), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_types_of_like_names_have_files_of_their_own(tmp_path):
     """A second run takes each type's own parts up, and draws each its own figures."""
     cells = make_cells(120)

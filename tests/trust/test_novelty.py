@@ -277,6 +277,7 @@ def test_objects_in_the_file_are_never_built(tmp_path):
     assert not (tmp_path / "planted").exists()
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_or_read(tmp_path):
     """Cut short, with flipped bytes, or something else altogether: ValueError and no other."""
     path = tmp_path / "novelty.npz"
