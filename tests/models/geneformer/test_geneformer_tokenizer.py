@@ -15,7 +15,7 @@ from geneformer_help import GENES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellclassifier.data.read import CellsOptions, read_cells
+from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.tokenizer import tokenize
 from cellclassifier.models.geneformer.vocabulary import (
@@ -88,7 +88,7 @@ def test_chunks_of_cells_join_without_a_seam(monkeypatch):
 
 def test_official_tokens_of_400_real_cells(shared):
     """Equal to what the official tokenizer returned, up to the order inside ties."""
-    cells = read_cells(CellsOptions(cells=shared / "data" / "cells.npy"), report=lambda line: None)
+    cells = read_cells(shared / "data" / "cells.npy")
     official = np.load(shared / "data" / "geneformer_tokens.npz")
     cells = cells[official["cell_index"]].copy()
     vocabulary = read_vocabulary(shared / "geneformer_files")
