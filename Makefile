@@ -20,7 +20,7 @@ run: $(VENV)/.run  ## set up, run every script on cells.npy (or the embedded sam
 	@echo "CSVs: $(OUTPUT)/results  plots: $(OUTPUT)/plots  models: $(OUTPUT)/models"
 
 test: $(VENV)/.dev  ## set up, run the tests but for the slow ones (two minutes on 2 idle cores)
-	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(TESTS)
 
 test-all: $(VENV)/.dev  ## every test: also killed runs, torchrun, many random examples
 	$(BIN)/python -m pytest --hypothesis-profile thorough $(TESTS)
