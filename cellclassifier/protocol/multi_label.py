@@ -96,7 +96,7 @@ class MultiLabel(Targets):
     def per_name(self, probabilities: np.ndarray) -> pd.DataFrame:
         """Per label precision, recall, F1, average precision, AUROC and support.
 
-        The last two before it are empty where a label has no cell, or every one.
+        Average precision and AUROC are empty where a label has no cell, or every one.
         """
         given = self.decide(probabilities)
         columns = sk.precision_recall_fscore_support(self.answers, given, zero_division=0)

@@ -18,7 +18,7 @@ from cellclassifier.data.match_genes import GeneMatch, match_genes
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer import files
 
-PAD, MASK = files.SPECIAL_TOKENS.values()
+MASK = files.SPECIAL_TOKENS["<mask>"]
 FIRST_GENE = len(files.SPECIAL_TOKENS)
 TARGET_SUM = 10_000  # counts per cell that medians are expressed in
 MIN_CELLS = 3  # training cells that must express a gene for it to get a token
