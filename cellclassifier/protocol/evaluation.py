@@ -19,9 +19,9 @@ from cellclassifier.protocol.targets import Targets
 class Evaluation:
     """What one method did on one split.
 
-    scores: one row per part: method, part, split, n_cells, the metrics of the question, fit_seconds, 95 %
-    intervals (test only), ece_raw; per_type: one row per name, of the test part; predictions: one
-    row per cell with part, label, predicted and a probability column per name.
+    scores: one row per part: method, part, split, n_cells, the metrics of the question,
+    fit_seconds, 95 % intervals (test only), ece_raw; per_type: one row per name, of the test part;
+    predictions: one row per cell with part, label, predicted and a probability column per name.
     """
 
     classifier: Any
