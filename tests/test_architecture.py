@@ -26,7 +26,7 @@ FLOORS = (
     {"cli"},
 )
 DRAWING = {"annotation"}  # rooms that may draw; all others leave it to the scripts
-OUTSIDE = ("tests", "benchmarks", "conftest")
+OUTSIDE = ("tests", "benchmarks", "bundled", "conftest")
 NEURAL = ("torch", "transformers", "accelerate")
 NEURAL_ROOMS = ("models/geneformer", "models/neural")
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))

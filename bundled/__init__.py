@@ -1,0 +1,1 @@
+"""What makes the tables and models that the package carries with it."""
