@@ -23,6 +23,7 @@ import cellclassifier
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 VERSION = cellclassifier.__version__
+TABLES = {str(path.relative_to(ROOT)) for path in ROOT.glob("cellclassifier/data/tables/*")}
 SOURCES = {str(path.relative_to(ROOT)) for path in (ROOT / "cellclassifier").rglob("*.py")}
 # Environments, caches and data, which can be large.
 NOT_COPIED = (".*", "__pycache__", "*.egg-info", "*.npy", "*.h5ad", "*_files", "model_output")
@@ -75,7 +76,7 @@ def python(bin_folder, tmp_path, monkeypatch):
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     info = f"cellclassifier-{VERSION}.dist-info/"
-    assert {name for name in names if not name.startswith(info)} == SOURCES
+    assert {name for name in names if not name.startswith(info)} == SOURCES | TABLES
     assert f"{info}licenses/LICENSE" in names
 
 
