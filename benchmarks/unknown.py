@@ -34,7 +34,8 @@ from cellclassifier.models.baselines.classifier import make_baseline
 from cellclassifier.options import available_cores
 from cellclassifier.output.folder import Output
 from cellclassifier.plots import novelty as novelty_plots
-from cellclassifier.protocol.splits import PARTS, split_cells, types_with_at_least
+from cellclassifier.protocol.options import PARTS
+from cellclassifier.protocol.splits import split_cells, types_with_at_least
 
 COMMAND = "python -m benchmarks.unknown"
 MIN_CELLS = 3  # of a type, to be in all three parts

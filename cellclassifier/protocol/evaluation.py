@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cellclassifier.protocol.metrics import reliability
+from cellclassifier.protocol.options import PARTS
 from cellclassifier.protocol.questions import as_targets
-from cellclassifier.protocol.splits import PARTS
 from cellclassifier.protocol.targets import Targets
 
 

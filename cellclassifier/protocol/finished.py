@@ -20,7 +20,7 @@ from cellclassifier.output.files import atomic_folder, file_name, write_json
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.record import plain
 
-PROTOCOL_VERSION = 1  # raised when splits, metrics or calibration give other results
+PROTOCOL_VERSION = 2  # raised when splits, metrics or calibration give other results
 TABLES = "tables.json"
 
 

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from cellclassifier.errors import InputError
 from cellclassifier.protocol.metrics import SMALLEST_PROBABILITY
-from cellclassifier.protocol.splits import HELD_OUT_SHARE, PARTS
+from cellclassifier.protocol.options import HELD_OUT_SHARE, PARTS
 from cellclassifier.protocol.targets import Targets
 
 BOOTSTRAP_SAMPLES = 200

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PARTS = ("train", "val", "test")
+HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
 # The order of methods in tables and plots; others follow by name.
 METHOD_ORDER = (
     "majority",

@@ -11,30 +11,24 @@ import pandas as pd
 from cellclassifier.data.features import varying
 from cellclassifier.errors import InputError
 from cellclassifier.options import require_positive
-from cellclassifier.protocol.options import SplitOptions, SubsetOptions
+from cellclassifier.protocol.group_splits import n_distinct, split_groups
+from cellclassifier.protocol.options import HELD_OUT_SHARE, SplitOptions, SubsetOptions
 
 log = logging.getLogger(__name__)
-PARTS = ("train", "val", "test")
-HELD_OUT_SHARE = 0.15  # of each type, once for validation and once for test
 LARGEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
 SOME_CELLS = 1000
 MOST_SEEDS = 1000  # of one run
-GROUP_TRIALS = 200  # seeded allocations of groups to parts that are compared
 
 
 def split_all(cells: ad.AnnData, options: SplitOptions) -> pd.DataFrame:
     """The part of every cell (rows) in every split (columns, named by their seeds).
 
-    Uses obs["cell_type"] and, where present, obs["group"]. Raises InputError like
-    ``split_cells``.
+    Uses obs["cell_type"] and, where present, obs["group"]; of few groups there are no more splits
+    than different test parts. Raises InputError like ``split_cells``.
     """
-    seeds = seeds_from(options.seed, options.n_splits, "--n-splits")
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     groups = cells.obs["group"].to_numpy().astype(str) if "group" in cells.obs else None
-    if groups is not None and len(np.unique(groups)) == 2:
-        log.info(
-            "Only two groups: one is the test part, the other is shared by training and validation."
-        )
+    seeds = distinct_seeds(seeds_from(options.seed, options.n_splits, "--n-splits"), labels, groups)
     return pd.DataFrame(
         {seed: split_cells(labels, seed, groups) for seed in seeds}, index=cells.obs_names
     )
@@ -54,6 +48,24 @@ def seeds_from(first: int, n: int, option: str) -> range:
     if not 0 <= first <= LARGEST_SEED - n:
         raise InputError(f"--seed {first}: expected 0 to 2**32 - 1, less {option}")
     return range(first, first + n)
+
+
+def distinct_seeds(seeds: range, labels: np.ndarray, groups: np.ndarray | None) -> range:
+    """So many of the seeds as there are different test parts, which is said where it matters."""
+    if groups is None:
+        return seeds
+    n_groups, n_parts = len(np.unique(groups)), n_distinct(labels, groups)
+    if n_groups == 2:
+        log.info(
+            "Only two groups: one is the test part, the other is shared by training and validation."
+        )
+    if n_parts is None or n_parts >= len(seeds):
+        return seeds
+    log.info(
+        f"Of {n_groups} groups there {'is' if n_parts == 1 else 'are'} {n_parts} different test "
+        f"part{'s' * (n_parts > 1)}: each is run once, not {len(seeds)} splits."
+    )
+    return seeds[:n_parts]
 
 
 def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
@@ -93,9 +105,7 @@ def split_cells(labels: np.ndarray, seed: int, groups: np.ndarray | None = None)
     """Assign every cell to "train", "val" or "test" (70 / 15 / 15 within each type).
 
     labels and groups have one entry per cell; so has the result. With ``groups`` (donors, batches)
-    no group is in two parts, and the shares are as close to 70 / 15 / 15 as whole groups allow.
-    Two groups alone cannot fill three parts: one becomes the test part, and validation cells are
-    drawn from the other.
+    no group is in two parts: see ``split_groups``.
 
     Raises InputError when a type has too few cells to be in all three parts.
     """
@@ -103,7 +113,7 @@ def split_cells(labels: np.ndarray, seed: int, groups: np.ndarray | None = None)
     require_cells_per_type(labels, minimum=3)
     if groups is None:
         return _split_within_types(labels, np.random.default_rng(seed))
-    return _split_groups(labels, np.asarray(groups), seed)
+    return split_groups(labels, np.asarray(groups), seed)
 
 
 def require_cells_per_type(labels: np.ndarray, minimum: int) -> None:
@@ -149,65 +159,3 @@ def _split_within_types(labels: np.ndarray, rng: np.random.Generator) -> np.ndar
         parts[members[:held_out]] = "test"
         parts[members[held_out : 2 * held_out]] = "val"
     return parts
-
-
-def _split_groups(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    names = np.unique(groups)
-    if len(names) < 2:
-        raise InputError(
-            f"the group column holds one group only ({names[0]}); at least two are needed to keep "
-            "training and test apart: choose another --group-key or leave it out"
-        )
-    if len(names) == 2:
-        parts = _split_two_groups(labels, groups == names[seed % 2], seed)
-    else:
-        parts = _best_allocation(labels, groups, names, seed)
-    _require_every_type_in_every_part(labels, parts)
-    return parts
-
-
-def _split_two_groups(labels: np.ndarray, is_test: np.ndarray, seed: int) -> np.ndarray:
-    """One group is the test part; the other gives train and validation in the usual proportion."""
-    parts = np.full(len(labels), "test", dtype="<U5")
-    others = np.flatnonzero(~is_test)
-    parts[others] = "train"
-    rng = np.random.default_rng(seed)
-    share = HELD_OUT_SHARE / (1 - HELD_OUT_SHARE)
-    for name in np.unique(labels[others]):
-        members = rng.permutation(others[labels[others] == name])
-        parts[members[: max(1, round(share * len(members)))]] = "val"
-    return parts
-
-
-def _best_allocation(labels, groups, names, seed: int) -> np.ndarray:
-    """Of many seeded allocations of whole groups, the one closest to 70 / 15 / 15 of every type."""
-    table = pd.crosstab(groups, labels).loc[names].to_numpy()  # (n_groups, n_types)
-    target = np.array([1 - 2 * HELD_OUT_SHARE, HELD_OUT_SHARE, HELD_OUT_SHARE])
-    rng = np.random.default_rng(seed)
-    n_held_out = max(1, round(HELD_OUT_SHARE * len(names)))
-    best, best_distance = None, np.inf
-    for _ in range(GROUP_TRIALS):
-        part_of_group = np.zeros(len(names), dtype=int)
-        order = rng.permutation(len(names))
-        part_of_group[order[:n_held_out]] = 2
-        part_of_group[order[n_held_out : 2 * n_held_out]] = 1
-        cells = np.stack([table[part_of_group == part].sum(axis=0) for part in range(3)])
-        share = cells / cells.sum(axis=0)  # (3 parts, n_types)
-        distance = np.abs(share - target[:, None]).sum() + 10 * (cells == 0).sum()
-        if distance < best_distance:
-            best, best_distance = part_of_group, distance
-    return np.array(PARTS)[best[np.searchsorted(names, groups)]]
-
-
-def _require_every_type_in_every_part(labels: np.ndarray, parts: np.ndarray) -> None:
-    table = pd.crosstab(labels, parts).reindex(columns=list(PARTS), fill_value=0)
-    missing = table[(table == 0).any(axis=1)]
-    if len(missing):
-        named = ", ".join(
-            f"{name} (none in {', '.join(row.index[row == 0])}; {row.sum()} cells)"
-            for name, row in missing.iterrows()
-        )
-        raise InputError(
-            f"with whole groups kept together some types are not in every part: {named}; "
-            "leave them out with --min-cells-per-type or choose another --group-key"
-        )

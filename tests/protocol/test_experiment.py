@@ -170,7 +170,7 @@ def another_count():
         ({"max_cells": 45}, ALL),
         ({"versions": {"a": 2}}, [("a", 42), ("a", 43)]),
         ({"depends_on": ["two processes"]}, ALL),
-        ({"protocol": 2}, ALL),
+        ({"protocol": -1}, ALL),
         # A model is kept of a run's first split alone, which split 43 was not.
         ({"seed": 43}, [("a", 43), ("b", 43), ("a", 44), ("b", 44)]),
         ({"script": "other"}, ALL),

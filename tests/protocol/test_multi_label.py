@@ -16,7 +16,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
 from cellclassifier.protocol.evaluation import evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel, stratified_parts
-from cellclassifier.protocol.splits import PARTS
+from cellclassifier.protocol.options import PARTS
 from cellclassifier.trust.calibration import fit_calibration
 
 NAMES = np.array(["Cytosol", "Golgi", "Nuclei"])

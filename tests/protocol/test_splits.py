@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellclassifier.errors import InputError
+from cellclassifier.protocol.options import PARTS
 from cellclassifier.protocol.splits import (
-    PARTS,
     SplitOptions,
     split_all,
     split_cells,
@@ -173,57 +173,6 @@ def test_a_subsample_does_not_follow_the_file_order():
     kept = subsample(np.repeat(["a", "b"], 2000), 800, seed=1) % 2000
     assert kept.mean() == pytest.approx(1000, abs=100)
     assert (kept != subsample(np.repeat(["a", "b"], 2000), 800, seed=2) % 2000).any()
-
-
-@settings(max_examples=examples(20), deadline=None)
-@given(st.integers(3, 25), SEEDS)
-def test_no_group_is_in_two_parts(n_groups, seed):
-    labels = labels_of([300, 300], seed % 1000)
-    groups = np.array([f"donor {i % n_groups}" for i in range(600)])
-    parts = split_cells(labels, seed, groups)
-    assert pd.crosstab(groups, parts).gt(0).sum(axis=1).eq(1).all()
-    for part, share in zip(PARTS, (0.7, 0.15, 0.15), strict=True):
-        assert np.mean(parts == part) > 0
-        assert abs(np.mean(parts == part) - share) < 0.05 + 1 / n_groups
-
-
-@pytest.mark.parametrize("seed", [42, 43])
-def test_of_two_groups_one_is_the_test_part(seed):
-    labels = labels_of([200, 200])
-    groups = np.array(["CTRL", "STIM"])[np.arange(400) % 2]
-    parts = split_cells(labels, seed, groups)
-    assert len(set(groups[parts == "test"])) == 1
-    assert not set(groups[parts == "test"]) & set(groups[parts != "test"])
-    share = np.mean(parts[parts != "test"] == "val")
-    assert share == pytest.approx(0.15 / 0.85, abs=0.01)
-
-
-def test_of_two_groups_both_are_tested():
-    groups = np.array(["CTRL", "STIM"] * 100)
-    labels = labels_of([100, 100])
-    tested = {str(groups[split_cells(labels, seed, groups) == "test"][0]) for seed in (42, 43)}
-    assert tested == {"CTRL", "STIM"}
-
-
-def test_one_group_cannot_be_split():
-    with pytest.raises(InputError, match=r"one group only \(donor 1\).*--group-key"):
-        split_cells(labels_of([20, 20]), 42, np.full(40, "donor 1"))
-
-
-@pytest.mark.parametrize("n_groups", [2, 3])
-def test_a_type_of_one_group_is_named(n_groups):
-    labels = np.array(["B"] * 60 + ["rare"] * 10)
-    groups = np.array([f"donor {i % n_groups}" for i in range(60)] + ["donor 0"] * 10)
-    with pytest.raises(InputError, match=r"rare \(none in .*; 10 cells\)"):
-        split_cells(labels, 42, groups)
-
-
-def test_groups_that_can_serve_every_type_are_found():
-    """Of 6 donors only some allocations leave the rare type in all parts: they are found."""
-    labels = np.array(["B"] * 600 + ["rare"] * 30)
-    groups = np.array([f"d{i % 6}" for i in range(600)] + [f"d{i % 3}" for i in range(30)])
-    for seed in range(5):
-        assert (count(labels, split_cells(labels, seed, groups)) > 0).all(axis=None)
 
 
 def test_split_all_uses_the_group_column():

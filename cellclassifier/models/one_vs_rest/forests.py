@@ -21,7 +21,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest.options import SCHEMES, ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
 from cellclassifier.models.one_vs_rest.random_forest import Forest
-from cellclassifier.protocol.splits import split_cells, types_with_at_least
+from cellclassifier.protocol.splits import distinct_seeds, split_cells, types_with_at_least
 
 VERSION = 1  # raised when results change: finished fits depend on it
 MIN_CELLS = 10  # of a type: fewer give no score worth reading
@@ -80,6 +80,7 @@ def parts_of_repeats(cells: ad.AnnData, seeds) -> pd.DataFrame:
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     enough = types_with_at_least(labels, FEWEST_IN_PARTS)
     groups = cells.obs["group"].to_numpy().astype(str)[enough] if "group" in cells.obs else None
+    seeds = distinct_seeds(seeds, labels[enough], groups)
     parts = pd.DataFrame("train", index=cells.obs_names, columns=list(seeds))
     for seed in seeds:
         parts.loc[enough, seed] = split_cells(labels[enough], seed, groups)
