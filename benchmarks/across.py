@@ -29,7 +29,6 @@ from benchmarks.records import write_record
 from benchmarks.unknown import trained
 from cellclassifier.annotation.model import find_genes
 from cellclassifier.annotation.predict import annotate_chunk
-from cellclassifier.data.gene_symbols import symbols_of
 from cellclassifier.data.match_genes import match_genes
 from cellclassifier.data.open import open_cells
 from cellclassifier.data.read import CellsOptions, read_cells
@@ -59,9 +58,6 @@ def main(config: Config) -> None:
     if train is None or pbmc3k is None:
         return
     cells = read_cells(CellsOptions(cells=train))
-    # Symbols, by which the other files name their genes: no network is needed for them here.
-    dictionaries = train.parent.parent / "geneformer_files"
-    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), dictionaries)
     model = trained(cells, config.method, config.seed)[0]
     common = shared_genes(cells, open_cells(None).var)
     of_common = trained(common, config.method, config.seed)[0]

@@ -19,7 +19,6 @@ import scipy.sparse as sp
 from benchmarks.fuzzing import folders, h5ad, pickles
 from cellclassifier.annotation.model import find_genes, load_annotator
 from cellclassifier.annotation.predict import annotate_chunk
-from cellclassifier.data.gene_symbols import symbols_of
 from cellclassifier.data.open import open_cells, write_annotated
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
@@ -147,13 +146,10 @@ def read_pretrained(path: Path) -> None:
 
 
 def read_dictionaries(path: Path) -> None:
-    """As a vocabulary with symbols, and as symbols of genes."""
+    """As a vocabulary with symbols."""
     from cellclassifier.models.geneformer.vocabulary import read_vocabulary
 
-    read_every_way(
-        partial(read_vocabulary, path, symbols=True),
-        partial(symbols_of, pickles.IDS, path, path),
-    )
+    read_vocabulary(path, symbols=True)
 
 
 OF_MODELS = (

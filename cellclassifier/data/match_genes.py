@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from cellclassifier.data.gene_counts import GeneCounts, picked, total_counts
 from cellclassifier.data.gene_names import are_genes, kind_of_ids, strip_version
+from cellclassifier.data.gene_table import with_symbols
 from cellclassifier.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,9 @@ def match_genes(genes: np.ndarray, symbols: np.ndarray, var: pd.DataFrame) -> Ge
     """Find a model's genes among the columns of a new file, the surest way first.
 
     A column is the model's gene that has its name; else its name without an Ensembl version; else
-    the model's gene whose symbol it is; and last each of these whatever the case of letters. Its
-    names are ``var``'s index, then what ``ID_COLUMNS`` and ``SYMBOL_COLUMNS`` of ``var`` hold. What
+    the model's gene that has its symbol; and last each of these whatever the case of letters. Its
+    names are ``var``'s index, then what ``ID_COLUMNS`` and ``SYMBOL_COLUMNS`` of ``var`` hold; the
+    symbol of an Ensembl id, the file's or the model's, is known from the bundled table, too. What
     could be two of the model's genes is none. A gene that was found one way gets no more columns
     another way; columns that are the same gene in the same way are summed by ``align``.
 
@@ -97,6 +99,7 @@ def match_genes(genes: np.ndarray, symbols: np.ndarray, var: pd.DataFrame) -> Ge
     genes, symbols = np.asarray(genes, dtype=str), np.asarray(symbols, dtype=str)
     if genes.shape != symbols.shape:
         raise ValueError(f"{symbols.shape} symbols for {genes.shape} genes: expected one each")
+    symbols = np.where(symbols == genes, with_symbols(symbols), symbols)
     target = np.where(are_genes(var), np.int64(-1), NO_GENE)
     exact = 0
     taken = np.zeros(len(genes), dtype=bool)
@@ -117,11 +120,15 @@ def _ways(genes: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[np.ndarray, 
     for fold, ignored in ((_as_is, False), (np.char.upper, True)):
         yield fold(genes), fold, ignored
         yield strip_version(fold(genes)), partial(_without_version, fold), ignored
-        yield fold(symbols), fold, ignored
+        yield fold(symbols), partial(_as_symbols, fold), ignored
 
 
 def _without_version(fold: Callable, names: np.ndarray) -> np.ndarray:
     return strip_version(fold(names))
+
+
+def _as_symbols(fold: Callable, names: np.ndarray) -> np.ndarray:
+    return fold(with_symbols(names))
 
 
 def _as_is(names: np.ndarray) -> np.ndarray:
@@ -180,7 +187,8 @@ def require_genes(
         f"genes: {found} importance), at least {100 * min_share:g} % expected; the model has "
         f"{_kind(match.genes)}, the file has {_kind(var.index)}: use counts of the same species "
         "whose gene names, or a column of var such as gene_ids or gene_symbols, are of the model's "
-        "kind, or accept fewer with --min-genes-found"
+        "kind (human Ensembl ids and symbols are translated), or accept fewer with "
+        "--min-genes-found"
     )
 
 

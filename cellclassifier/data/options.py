@@ -23,6 +23,9 @@ class CellsOptions:
     group_key: str | None = None
     """column of obs whose groups (donors, batches) are kept in one part each (.h5ad)"""
 
+    ask_mygene: bool = False
+    """look up symbols that the bundled table lacks at mygene.info: one request, timed"""
+
     drop_unmapped_genes: bool = False
     """leave out genes without a symbol"""
 

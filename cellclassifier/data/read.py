@@ -43,7 +43,7 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
     options = replace(options, **more)
     source = open_file(options.cells, options.layer)
     cells = _validated(source, source.obs(options.label_key, options.group_key))
-    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str))
+    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     cells.uns["source"] = described(source)
     kept = are_genes(cells.var)
     if not kept.all():

@@ -82,7 +82,7 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     labels = pd.Categorical(obs["cell_type"].fillna(NO_LABEL).astype(str))
     cells = ad.AnnData(matrix, obs=pd.DataFrame({"cell_type": labels}, index=_unique(obs.index)))
     cells.var_names = _unique(var.index)
-    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str))
+    cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     if has_counts and options.drop_empty_cells:
         cells = drop_or_refuse_empty(cells, True)
     if options.drop_unmapped_genes:
