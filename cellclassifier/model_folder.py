@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.metadata
 import json
 import re
 import stat
@@ -22,6 +21,7 @@ from pathlib import Path
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
 from cellclassifier.output.files import atomic_folder
+from cellclassifier.output.versions import installed_build, library_of, version_of
 
 FORMAT_VERSION = 3  # a newer one is refused
 DESCRIPTION = "model.json"
@@ -182,15 +182,13 @@ def _parts_in(folder: Path) -> set[str]:
 
 def _check_versions(saved: dict[str, str], folder: Path) -> None:
     for name, version in saved.items():
-        try:
-            installed = importlib.metadata.version(name)
-        except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
-            installed = "none"
-        n_parts = 2 if name in BY_MINOR_VERSION or installed.startswith("0.") else 1
+        library = library_of(name)  # some models name the build that they were saved with
+        installed, build = version_of(library) or "none", installed_build(library) or library
+        n_parts = 2 if library in BY_MINOR_VERSION or installed.startswith("0.") else 1
         if installed.split(".")[:n_parts] != str(version).split(".")[:n_parts]:
             raise InputError(
                 f"{folder} was saved with {name} {version}, installed is {installed}, which may "
-                f"read it otherwise: pip install {name}=={version}, or train again"
+                f"read it otherwise: pip install {build}=={version}, or train again"
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
 import resource
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from cellclassifier.output.files import write_json
 from cellclassifier.output.folder import Output
+from cellclassifier.output.versions import versions_of
 
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "matplotlib")
 SOURCE = Path(__file__).parents[1]
@@ -48,11 +48,6 @@ class RunRecord:
         path = self.output.folder / "results" / f"run_{self.script}.json"
         write_json(path, self.content)
         return path
-
-
-def versions_of(*packages: str) -> dict[str, str]:
-    """The installed version of each package."""
-    return {name: importlib.metadata.version(name) for name in packages}
 
 
 def reset_peak_memory() -> None:
