@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,22 +19,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OURS = "-cellclassifier-"  # in the names of temporary files and folders, and of nothing else
+READ_AND_WRITE = 0o666  # of the permissions of a folder, those that a file in it has
 LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, moved into place if the block ends well."""
+    """A temporary path beside ``path``, moved into place if the block ends well.
+
+    Who may read the file is what the umask says, whatever its writer thinks of that.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem}{OURS}", suffix=path.suffix, dir=path.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary(path, path.stem, path.suffix)
+    temporary.open("xb").close()
+    mode = _mode(temporary)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes it private
+        _set_mode(temporary, mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -41,16 +44,35 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside ``folder``, which it replaces whole if the block ends well."""
+    """A temporary folder beside ``folder``, which it replaces whole if the block ends well.
+
+    Who may read what is in it is what the umask says: safetensors writes files that are private.
+    """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}{OURS}", dir=folder.parent))
+    temporary = _temporary(folder, folder.name)
+    temporary.mkdir()
+    mode = _mode(temporary)
     try:
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp makes it private
+        for path in [temporary, *temporary.rglob("*")]:
+            _set_mode(path, mode if path.is_dir() else mode & READ_AND_WRITE)
         _replace(folder, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path, stem: str, suffix: str = "") -> Path:
+    return path.with_name(f".{stem}{OURS}{secrets.token_hex(4)}{suffix}")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    if _mode(path) != mode:
+        path.chmod(mode)
 
 
 def _replace(folder: Path, new: Path) -> None:

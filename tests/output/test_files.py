@@ -14,7 +14,13 @@ from conftest import ROOT, files_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellclassifier.output.files import atomic_path, file_name, write_json
+from cellclassifier.output.files import (
+    atomic_folder,
+    atomic_path,
+    file_name,
+    publish,
+    write_json,
+)
 
 
 def test_a_whole_file_replaces_the_old_one(tmp_path):
@@ -26,6 +32,41 @@ def test_a_whole_file_replaces_the_old_one(tmp_path):
         assert path.read_text() == content
     assert files_of(tmp_path) == {"new/table.csv"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077, 0o002], ids=oct)
+def umask(request):
+    old = os.umask(request.param)
+    yield request.param
+    os.umask(old)
+
+
+def mode_of(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def write_privately(path) -> None:
+    """As safetensors does."""
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def test_the_umask_says_who_may_read(tmp_path, umask):
+    """Whatever the writer thinks; also of files that stand for older ones, in folders, as links."""
+    for _ in range(2):
+        with atomic_path(tmp_path / "file") as temporary:
+            write_privately(temporary)
+        with atomic_folder(tmp_path / "folder") as temporary:
+            write_privately(temporary / "private")
+            (temporary / "inner").mkdir()
+            (temporary / "inner/plain").touch()
+        publish(tmp_path / "folder", tmp_path / "published/folder")
+        publish(tmp_path / "file", tmp_path / "published/file")
+    for path in (tmp_path, tmp_path / "published"):
+        for name in ("file", "folder/private", "folder/inner/plain"):
+            assert mode_of(path / name) == 0o666 & ~umask
+        for name in ("folder", "folder/inner"):
+            assert mode_of(path / name) == 0o777 & ~umask
 
 
 def test_who_reads_the_old_file_keeps_reading_it(tmp_path):
