@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
-from cellclassifier.output.files import atomic_folder
+from cellclassifier.output.files import atomic_folder, write_json
 from cellclassifier.output.versions import installed_build, library_of, version_of
 
 FORMAT_VERSION = 3  # a newer one is refused
@@ -55,7 +55,7 @@ def seal(folder: Path, description: dict) -> None:
     content |= {"format_version": content.get("format_version", FORMAT_VERSION)}
     content |= {"files": {name: sha256(folder / name) for name in sorted(_parts_in(folder))}}
     content |= {"digest": _digest(content)}
-    (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
+    write_json(folder / DESCRIPTION, content)
 
 
 def read_description(folder: Path) -> dict:
@@ -70,7 +70,7 @@ def read_description(folder: Path) -> dict:
         _check_plain(path)
         if path.stat().st_size > LARGEST_DESCRIPTION:
             raise ValueError(f"more than {LARGEST_DESCRIPTION:,} bytes")
-        description = json.loads(path.read_text(), parse_int=_whole_number)
+        description = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
         version = description["format_version"]
         _digest(description)  # which may be nested too deeply for it
     except (FileNotFoundError, NotADirectoryError):

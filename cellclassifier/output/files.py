@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 OURS = "-cellclassifier-"  # in the names of temporary files and folders, and of nothing else
 READ_AND_WRITE = 0o666  # of the permissions of a folder, those that a file in it has
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+ENDS_IN_DIGEST = re.compile(r"-[0-9a-f]{10}$")
 LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
@@ -111,13 +114,16 @@ def _link(source, target) -> None:
 
 
 def file_name(text: str) -> str:
-    """A file name of any text, at most 111 bytes, that no other text has.
+    """A file name of any text, at most 112 bytes, that no other text has.
 
     Letters and digits of ASCII, ".", "_" and "-" stay; other signs become "_", and a digest of the
-    text tells it from others. A text that looks as if it ended in a digest gets one, too.
+    text tells it from others. A text that looks as if it ended in a digest gets one, too. So does
+    what Windows takes for a device ("con", "aux.csv"), or cuts off (a dot at the end).
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".-")
-    if plain and plain == text and not re.search(r"-[0-9a-f]{10}$", text):
+    if DEVICE.fullmatch(plain):
+        plain = f"_{plain}"
+    if plain and plain == text and not ENDS_IN_DIGEST.search(text) and not text.endswith("."):
         return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{plain}-{digest[:10]}"
@@ -139,9 +145,9 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write text atomically."""
+    """Write text atomically, the same bytes on every system."""
     with atomic_path(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(content, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: object) -> None:

@@ -20,6 +20,7 @@ from cellclassifier.output.files import (
     file_name,
     publish,
     write_json,
+    write_text,
 )
 
 
@@ -137,3 +138,25 @@ def test_what_stands_for_a_text_stands_for_no_other(text):
 def test_the_digest_is_there_only_where_it_is_needed():
     assert file_name("gbdt-split42") == "gbdt-split42"
     assert file_name("CD4+/CD25 T Reg").startswith("CD4_CD25_T_Reg-")
+
+
+RESERVED = ["con", "NUL", "Aux.csv", "com1", "lpt9.tar.gz", "T.", "a..."]
+
+
+@pytest.mark.parametrize("text", RESERVED)
+def test_names_that_windows_keeps_for_itself(text):
+    """Devices, with any ending, and names whose last dots it would cut off."""
+    for name in (file_name(text), f"{file_name(text)}.png"):
+        first = name.split(".")[0].lower()
+        assert not re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", first)
+        assert not name.endswith((".", " "))
+
+
+def test_names_that_only_look_like_those_stay():
+    for text in ("cone", "com", "nullish", "T.cell", "lpt10"):
+        assert file_name(text) == text
+
+
+def test_text_has_the_same_bytes_on_every_system(tmp_path):
+    write_text(tmp_path / "a.txt", "é\nb\n")
+    assert (tmp_path / "a.txt").read_bytes() == "é\nb\n".encode()
