@@ -17,7 +17,8 @@ import pandas as pd
 
 from benchmarks.common import ROOT
 from cellclassifier.output.files import write_text
-from cellclassifier.output.record import PACKAGES, versions_of
+from cellclassifier.output.record import PACKAGES
+from cellclassifier.output.versions import versions_of
 
 FOLDER = ROOT / "docs" / "records"
 DIGITS = 6  # after the point

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import time
 from abc import ABC, abstractmethod
@@ -20,6 +19,7 @@ from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.match_genes import match_genes
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
+from cellclassifier.output.versions import versions_of
 from cellclassifier.protocol.questions import as_targets, question
 from cellclassifier.protocol.targets import Targets
 from cellclassifier.trust.calibration import Calibration, fit_calibration
@@ -144,7 +144,7 @@ class Classifier(ABC):
             "method": self.method,
             "question": self.targets_.kind,
             "types": self.classes_.tolist(),
-            "versions": {name: importlib.metadata.version(name) for name in self.packages},
+            "versions": versions_of(*self.packages),
             "calibration": asdict(self.calibration_),
             **provenance,
             **self._description(),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.metadata
 import json
 import re
 import stat
@@ -21,7 +20,8 @@ from pathlib import Path
 
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
-from cellclassifier.output.files import atomic_folder
+from cellclassifier.output.files import atomic_folder, write_json
+from cellclassifier.output.versions import installed_build, library_of, version_of
 
 FORMAT_VERSION = 3  # a newer one is refused
 DESCRIPTION = "model.json"
@@ -55,7 +55,7 @@ def seal(folder: Path, description: dict) -> None:
     content |= {"format_version": content.get("format_version", FORMAT_VERSION)}
     content |= {"files": {name: sha256(folder / name) for name in sorted(_parts_in(folder))}}
     content |= {"digest": _digest(content)}
-    (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
+    write_json(folder / DESCRIPTION, content)
 
 
 def read_description(folder: Path) -> dict:
@@ -70,7 +70,7 @@ def read_description(folder: Path) -> dict:
         _check_plain(path)
         if path.stat().st_size > LARGEST_DESCRIPTION:
             raise ValueError(f"more than {LARGEST_DESCRIPTION:,} bytes")
-        description = json.loads(path.read_text(), parse_int=_whole_number)
+        description = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
         version = description["format_version"]
         _digest(description)  # which may be nested too deeply for it
     except (FileNotFoundError, NotADirectoryError):
@@ -182,15 +182,13 @@ def _parts_in(folder: Path) -> set[str]:
 
 def _check_versions(saved: dict[str, str], folder: Path) -> None:
     for name, version in saved.items():
-        try:
-            installed = importlib.metadata.version(name)
-        except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
-            installed = "none"
-        n_parts = 2 if name in BY_MINOR_VERSION or installed.startswith("0.") else 1
+        library = library_of(name)  # some models name the build that they were saved with
+        installed, build = version_of(library) or "none", installed_build(library) or library
+        n_parts = 2 if library in BY_MINOR_VERSION or installed.startswith("0.") else 1
         if installed.split(".")[:n_parts] != str(version).split(".")[:n_parts]:
             raise InputError(
                 f"{folder} was saved with {name} {version}, installed is {installed}, which may "
-                f"read it otherwise: pip install {name}=={version}, or train again"
+                f"read it otherwise: pip install {build}=={version}, or train again"
             )
 
 

@@ -35,7 +35,9 @@ SCRIPTS = sorted(ROOT.glob("*.py"))
 
 def imports(path: Path, module_level: bool = False) -> set[str]:
     """Full names of what a file imports: "numpy", "cellclassifier.errors.InputError"."""
-    return imported_names(ast.parse(path.read_text()), package_of(path), module_level)
+    return imported_names(
+        ast.parse(path.read_text(encoding="utf-8")), package_of(path), module_level
+    )
 
 
 def imported_names(tree: ast.AST, package: str, module_level: bool = False) -> set[str]:
@@ -145,6 +147,42 @@ def test_every_way_to_import_is_seen(source, expected):
 def test_imports_inside_functions_do_not_run_at_import():
     tree = ast.parse("import os\nif os:\n    import torch\ndef f():\n    import transformers")
     assert imported_names(tree, PACKAGE, module_level=True) == {"os", "torch"}
+
+
+READERS_OF_TEXT = (".read_text", ".write_text", ".open")
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: path.stem)
+def test_every_text_has_its_encoding_said(path):
+    """Elsewhere than on Linux the default is another one."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert not [ast.unparse(call) for call in calls if lacks_encoding(call)]
+
+
+def lacks_encoding(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    if not name.endswith(READERS_OF_TEXT) and name != "open":
+        return False
+    if any(word.arg == "encoding" for word in call.keywords):
+        return False
+    is_binary = any(isinstance(x, ast.Constant) and "b" in str(x.value) for x in call.args)
+    return not is_binary and name != "archive.open"  # members of a zip are bytes
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("p.read_text()", True),
+        ("p.read_text(encoding='utf-8')", False),
+        ("open(p)", True),
+        ("open(p, 'rb')", False),
+        ("p.open('a+')", True),
+        ("p.open('a+', encoding='utf-8')", False),
+        ("archive.open('x')", False),
+    ],
+)
+def test_a_missing_encoding_is_seen(source, expected):
+    assert lacks_encoding(ast.parse(source).body[0].value) == expected
 
 
 GUARD = """

@@ -21,6 +21,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
 from cellclassifier.model_folder import FORMAT_VERSION, read_description, seal
 from cellclassifier.models.baselines.classifier import Baseline
+from cellclassifier.models.baselines.options import METHODS
 
 AGAIN = "train and save the model again"
 
@@ -270,6 +271,39 @@ def test_a_later_installation(folder, monkeypatch, package, installed):
 
     monkeypatch.setattr(importlib.metadata, "version", other)
     refuse(folder, rf"installed is {installed or 'none'}, .*pip install {package}==")
+
+
+BOOSTED = {"gbdt", "soft_vote"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_baseline_asks_for_what_its_method_needs(tmp_path_factory, method):
+    """And for XGBoost under the name that exists for every platform."""
+    versions = content_of(saved_in(tmp_path_factory, method))["versions"]
+    needed = {"numpy", "scikit-learn", "skops"} | ({"xgboost"} if method in BOOSTED else set())
+    assert set(versions) == needed
+
+
+@pytest.mark.parametrize("recorded", ["xgboost", "xgboost-cpu"])
+@pytest.mark.parametrize("installed", ["xgboost", "xgboost-cpu"])
+def test_a_model_travels_between_builds_of_xgboost(
+    tmp_path_factory, tmp_path, monkeypatch, recorded, installed
+):
+    """Saved with one build, read with the other; of another version the command names it."""
+    folder = shutil.copytree(saved_in(tmp_path_factory, "gbdt"), tmp_path / "model")
+    version = importlib.metadata.version
+
+    def other(name):
+        if name in ("xgboost", "xgboost-cpu") and name != installed:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "3.9.1" if name == installed else version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", other)
+    versions = {k: v for k, v in content_of(folder)["versions"].items() if k != "xgboost"}
+    change(folder, versions=versions | {recorded: "3.2.0"})
+    assert Classifier.load(folder).method == "gbdt"
+    change(folder, versions=versions | {recorded: "2.1.4"})
+    refuse(folder, rf"with {recorded} 2\.1\.4, installed is 3\.9\.1, .*install {installed}==2")
 
 
 STRANGE_CLASSES = [

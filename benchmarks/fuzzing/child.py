@@ -99,11 +99,11 @@ def _silence() -> None:
 
 def _limit(folder: Path) -> None:
     """Limits from here on; a signal that ends the child leaves the Python stack in ``TRACE``."""
-    trace = open(folder / TRACE, "w")  # noqa: SIM115 (open as long as the process lives)
+    trace = open(folder / TRACE, "w", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
     faulthandler.enable(trace)
     for number in (signal.SIGXCPU, signal.SIGALRM):
         faulthandler.register(number, trace, chain=True)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     space = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,22 +19,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OURS = "-cellclassifier-"  # in the names of temporary files and folders, and of nothing else
+READ_AND_WRITE = 0o666  # of the permissions of a folder, those that a file in it has
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+ENDS_IN_DIGEST = re.compile(r"-[0-9a-f]{10}$")
 LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, moved into place if the block ends well."""
+    """A temporary path beside ``path``, moved into place if the block ends well.
+
+    Who may read the file is what the umask says, whatever its writer thinks of that.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem}{OURS}", suffix=path.suffix, dir=path.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary(path, path.stem, path.suffix)
+    temporary.open("xb").close()
+    mode = _mode(temporary)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes it private
+        _set_mode(temporary, mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -41,16 +47,35 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside ``folder``, which it replaces whole if the block ends well."""
+    """A temporary folder beside ``folder``, which it replaces whole if the block ends well.
+
+    Who may read what is in it is what the umask says: safetensors writes files that are private.
+    """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}{OURS}", dir=folder.parent))
+    temporary = _temporary(folder, folder.name)
+    temporary.mkdir()
+    mode = _mode(temporary)
     try:
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp makes it private
+        for path in [temporary, *temporary.rglob("*")]:
+            _set_mode(path, mode if path.is_dir() else mode & READ_AND_WRITE)
         _replace(folder, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path, stem: str, suffix: str = "") -> Path:
+    return path.with_name(f".{stem}{OURS}{secrets.token_hex(4)}{suffix}")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    if _mode(path) != mode:
+        path.chmod(mode)
 
 
 def _replace(folder: Path, new: Path) -> None:
@@ -89,13 +114,16 @@ def _link(source, target) -> None:
 
 
 def file_name(text: str) -> str:
-    """A file name of any text, at most 111 bytes, that no other text has.
+    """A file name of any text, at most 112 bytes, that no other text has.
 
     Letters and digits of ASCII, ".", "_" and "-" stay; other signs become "_", and a digest of the
-    text tells it from others. A text that looks as if it ended in a digest gets one, too.
+    text tells it from others. A text that looks as if it ended in a digest gets one, too. So does
+    what Windows takes for a device ("con", "aux.csv"), or cuts off (a dot at the end).
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".-")
-    if plain and plain == text and not re.search(r"-[0-9a-f]{10}$", text):
+    if DEVICE.fullmatch(plain):
+        plain = f"_{plain}"
+    if plain and plain == text and not ENDS_IN_DIGEST.search(text) and not text.endswith("."):
         return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{plain}-{digest[:10]}"
@@ -117,9 +145,9 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write text atomically."""
+    """Write text atomically, the same bytes on every system."""
     with atomic_path(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(content, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: object) -> None:

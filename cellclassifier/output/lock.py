@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import sys
@@ -15,7 +14,17 @@ from typing import TextIO
 from cellclassifier.errors import InputError
 from cellclassifier.output.processes import is_first
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+try:
+    import msvcrt
+except ImportError:  # anywhere else
+    msvcrt = None
+
 LOCK = ".lock"
+FAR = 2**20  # bytes; Windows lets nobody read what is locked, and others shall read who it is
 
 
 @contextmanager
@@ -37,7 +46,9 @@ def only_run_in(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            # Windows removes no open file: it stays, and what nobody holds is no lock.
+            with suppress(PermissionError):
+                path.unlink(missing_ok=True)
     with suppress(OSError):  # there is something in it
         path.parent.rmdir()  # where the run ended before it wrote anything
 
@@ -46,7 +57,7 @@ def _locked(path: Path) -> TextIO:
     while True:
         file = path.open("a+", encoding="utf-8")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file.fileno())
         except BlockingIOError:
             with file:
                 file.seek(0)
@@ -59,6 +70,20 @@ def _locked(path: Path) -> TextIO:
         if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             return file
         file.close()  # the run before took its file away just now
+
+
+def _take(file: int) -> None:
+    """Lock an open file; BlockingIOError where another process has it, OSError without locks."""
+    if fcntl:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    if not msvcrt:
+        raise OSError("no locks on this system")
+    os.lseek(file, FAR, os.SEEK_SET)
+    try:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    except PermissionError as error:
+        raise BlockingIOError from error
 
 
 def _say_who(file: TextIO) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -15,6 +13,12 @@ from pathlib import Path
 
 from cellclassifier.output.files import write_json
 from cellclassifier.output.folder import Output
+from cellclassifier.output.versions import versions_of
+
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None
 
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "matplotlib")
 SOURCE = Path(__file__).parents[1]
@@ -34,14 +38,15 @@ class RunRecord:
         reset_peak_memory()
         start = time.perf_counter()
         yield
-        step = self.content["steps"].setdefault(name, {"seconds": 0.0, "peak_gib": 0.0})
+        step = self.content["steps"].setdefault(name, {"seconds": 0.0, "peak_gib": None})
         step["seconds"] = round(step["seconds"] + time.perf_counter() - start, 3)
-        step["peak_gib"] = max(step["peak_gib"], round(peak_memory_gib(), 3))
+        step["peak_gib"] = _largest(step["peak_gib"], peak_memory_gib())
 
     def write(self, **facts) -> Path:
         """Write results/run_<script>.json, last of all outputs; ``facts`` are added."""
         self.content |= facts
-        self.content["peak_gib"] = max(step["peak_gib"] for step in self.content["steps"].values())
+        steps = self.content["steps"].values()
+        self.content["peak_gib"] = _largest(*(step["peak_gib"] for step in steps))
         self.content["versions"] = {"python": platform.python_version()} | versions_of(*PACKAGES)
         self.content["git_commit"] = _git_commit()
         self.content["outputs"] = sorted(set(self.output.written))
@@ -50,25 +55,30 @@ class RunRecord:
         return path
 
 
-def versions_of(*packages: str) -> dict[str, str]:
-    """The installed version of each package."""
-    return {name: importlib.metadata.version(name) for name in packages}
-
-
 def reset_peak_memory() -> None:
     """Forget the peak so far (Linux; elsewhere the peak of the process is reported)."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
-def peak_memory_gib() -> float:
-    """Largest resident size of this process since ``reset_peak_memory``, in GiB."""
+def peak_memory_gib() -> float | None:
+    """Largest resident size of this process since ``reset_peak_memory``, in GiB.
+
+    None where the system does not tell (Windows).
+    """
     try:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) / 2**20
     except (OSError, IndexError):
+        if resource is None:
+            return None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def _largest(*values: float | None) -> float | None:
+    """Of the values that are known, to three digits."""
+    return max((round(value, 3) for value in values if value is not None), default=None)
 
 
 def plain(value: object) -> object:

@@ -26,7 +26,8 @@ def exit_code(error: KeyboardInterrupt) -> int:
 def is_started_here() -> bool:
     """Whether this process is a script or the command, and no notebook, test or worker."""
     main = Path(getattr(sys.modules["__main__"], "__file__", None) or "-")
-    return main.name == "cellclassifier" or main.absolute().parent == Path(__file__).parents[2]
+    is_command = main.name == "cellclassifier" or main.parent.name == "cellclassifier.exe"
+    return is_command or main.absolute().parent == Path(__file__).parents[2]
 
 
 def end_at_once(message: str) -> None:

@@ -43,7 +43,7 @@ class FinishedParts:
         if self.fresh:
             return None
         try:
-            tables = json.loads((self.path(key, name) / TABLES).read_text())
+            tables = json.loads((self.path(key, name) / TABLES).read_text(encoding="utf-8"))
             return {name: pd.DataFrame(**table) for name, table in tables.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import stat
 import zipfile
 
 import numpy as np
@@ -88,6 +90,18 @@ def test_no_pickle_is_saved_and_none_is_read(tmp_path_factory, monkeypatch, name
     for function in ("load", "loads", "Unpickler"):
         monkeypatch.setattr(pickle, function, refused)
     assert len(Classifier.load(folder).predict_proba(new_inputs(name))) == 50
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027], ids=oct)
+def test_colleagues_may_read_what_the_umask_says(tmp_path, name, umask):
+    old = os.umask(umask)
+    try:
+        trained(name).save(tmp_path / "model")
+    finally:
+        os.umask(old)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes.pop("model") == 0o777 & ~umask
+    assert len(modes) > 1 and set(modes.values()) == {0o666 & ~umask}
 
 
 def assert_plain_members(path) -> None:

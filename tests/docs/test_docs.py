@@ -102,7 +102,11 @@ def test_links_lead_somewhere(page):
 
 def headings(page: Path) -> set[str]:
     """Anchors as GitHub makes them."""
-    lines = [line.lstrip("# ") for line in page.read_text().splitlines() if line.startswith("#")]
+    lines = [
+        line.lstrip("# ")
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("#")
+    ]
     return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
 
 

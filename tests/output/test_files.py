@@ -14,7 +14,14 @@ from conftest import ROOT, files_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellclassifier.output.files import atomic_path, file_name, write_json
+from cellclassifier.output.files import (
+    atomic_folder,
+    atomic_path,
+    file_name,
+    publish,
+    write_json,
+    write_text,
+)
 
 
 def test_a_whole_file_replaces_the_old_one(tmp_path):
@@ -26,6 +33,41 @@ def test_a_whole_file_replaces_the_old_one(tmp_path):
         assert path.read_text() == content
     assert files_of(tmp_path) == {"new/table.csv"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077, 0o002], ids=oct)
+def umask(request):
+    old = os.umask(request.param)
+    yield request.param
+    os.umask(old)
+
+
+def mode_of(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def write_privately(path) -> None:
+    """As safetensors does."""
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def test_the_umask_says_who_may_read(tmp_path, umask):
+    """Whatever the writer thinks; also of files that stand for older ones, in folders, as links."""
+    for _ in range(2):
+        with atomic_path(tmp_path / "file") as temporary:
+            write_privately(temporary)
+        with atomic_folder(tmp_path / "folder") as temporary:
+            write_privately(temporary / "private")
+            (temporary / "inner").mkdir()
+            (temporary / "inner/plain").touch()
+        publish(tmp_path / "folder", tmp_path / "published/folder")
+        publish(tmp_path / "file", tmp_path / "published/file")
+    for path in (tmp_path, tmp_path / "published"):
+        for name in ("file", "folder/private", "folder/inner/plain"):
+            assert mode_of(path / name) == 0o666 & ~umask
+        for name in ("folder", "folder/inner"):
+            assert mode_of(path / name) == 0o777 & ~umask
 
 
 def test_who_reads_the_old_file_keeps_reading_it(tmp_path):
@@ -96,3 +138,25 @@ def test_what_stands_for_a_text_stands_for_no_other(text):
 def test_the_digest_is_there_only_where_it_is_needed():
     assert file_name("gbdt-split42") == "gbdt-split42"
     assert file_name("CD4+/CD25 T Reg").startswith("CD4_CD25_T_Reg-")
+
+
+RESERVED = ["con", "NUL", "Aux.csv", "com1", "lpt9.tar.gz", "T.", "a..."]
+
+
+@pytest.mark.parametrize("text", RESERVED)
+def test_names_that_windows_keeps_for_itself(text):
+    """Devices, with any ending, and names whose last dots it would cut off."""
+    for name in (file_name(text), f"{file_name(text)}.png"):
+        first = name.split(".")[0].lower()
+        assert not re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", first)
+        assert not name.endswith((".", " "))
+
+
+def test_names_that_only_look_like_those_stay():
+    for text in ("cone", "com", "nullish", "T.cell", "lpt10"):
+        assert file_name(text) == text
+
+
+def test_text_has_the_same_bytes_on_every_system(tmp_path):
+    write_text(tmp_path / "a.txt", "é\nb\n")
+    assert (tmp_path / "a.txt").read_bytes() == "é\nb\n".encode()

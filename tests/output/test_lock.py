@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import time
+from pathlib import Path
 
 import pytest
 from conftest import files_of
 
 from cellclassifier.errors import InputError
+from cellclassifier.output import lock
 from cellclassifier.output.files import atomic_folder, atomic_path
 from cellclassifier.output.lock import only_run_in
 from cellclassifier.output.sweep import sweep
@@ -28,6 +32,43 @@ def test_one_run_at_a_time(tmp_path):
             enter(tmp_path / "out")
     enter(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []  # nothing was written, so nothing is left
+
+
+class Windows:
+    """msvcrt's locks: of bytes from where the file stands, that nobody else may even read."""
+
+    LK_NBLCK = 2
+
+    @staticmethod
+    def locking(file, mode, n_bytes):
+        assert (mode, n_bytes) == (2, 1)
+        assert os.lseek(file, 0, os.SEEK_CUR) > os.fstat(file).st_size  # not of what others read
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PermissionError(errno.EACCES, "Permission denied") from None
+
+
+def test_locks_of_windows(tmp_path, monkeypatch):
+    """The same sentence; the file that cannot be removed while it is open does no harm."""
+    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setattr(lock, "msvcrt", Windows)
+
+    def unlink(path, missing_ok=False):
+        raise PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    for _ in range(2):
+        refused = pytest.raises(InputError, match=rf"\(process {os.getpid()} on .*since")
+        with only_run_in(tmp_path / "out"), refused:
+            enter(tmp_path / "out")
+    assert files_of(tmp_path) == {"out/.lock"}
+
+
+def test_a_system_without_locks_has_runs_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "fcntl", None)
+    with only_run_in(tmp_path / "out"):
+        enter(tmp_path / "out")
 
 
 def test_the_folder_stays_if_there_is_something_in_it(tmp_path):

@@ -6,8 +6,10 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from cellclassifier.output import record as module
 from cellclassifier.output.folder import Output
@@ -57,3 +59,47 @@ def test_run_record_names_the_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SOURCE", tmp_path)  # no repository
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert json.loads(record.write().read_text())["git_commit"] is None
+
+
+class NoProc:
+    """Paths where there is no /proc."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def read_text(self, **_):
+        raise FileNotFoundError(self.path)
+
+    write_text = None
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("freebsd14", 2**10)])
+def test_peak_memory_without_proc(monkeypatch, platform, unit):
+    """ru_maxrss is in bytes on macOS and in KiB elsewhere."""
+    monkeypatch.setattr(module, "Path", NoProc)
+    monkeypatch.setattr(sys, "platform", platform)
+    usage = SimpleNamespace(ru_maxrss=3 * 2**30 // unit)
+    fake = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: usage)
+    monkeypatch.setattr(module, "resource", fake)
+    assert module.peak_memory_gib() == 3.0
+
+
+def test_what_the_system_does_not_tell_is_left_empty(tmp_path, monkeypatch):
+    """Windows has no resource and no /proc."""
+    monkeypatch.setattr(module, "peak_memory_gib", lambda: None)
+    record = RunRecord("my_script", Options(), Output(tmp_path))
+    for _ in range(2):
+        with record.step("fit"):
+            pass
+    content = json.loads(record.write().read_text())
+    assert content["peak_gib"] is None and content["steps"]["fit"]["peak_gib"] is None
+    monkeypatch.setattr(module, "peak_memory_gib", lambda: 1.23456)
+    with record.step("outputs"):
+        pass
+    assert json.loads(record.write().read_text())["peak_gib"] == 1.235
+
+
+def test_a_system_without_resource(monkeypatch):
+    monkeypatch.setattr(module, "Path", NoProc)
+    monkeypatch.setattr(module, "resource", None)
+    assert module.peak_memory_gib() is None

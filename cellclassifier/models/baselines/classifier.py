@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from cellclassifier.models.baselines.fitted import (
     a_cell,
     check_parts,
     check_probabilities,
+    libraries_of,
     types_in,
 )
 from cellclassifier.models.baselines.importance import feature_importance
@@ -38,7 +38,6 @@ FEATURES = "features__"  # prefix of grid keys that are parameters of the featur
 CHUNK_CELLS = 4096
 MOST_DENSE_GENES = 4000  # beyond, a forest grows on the sparse matrix: slower, in bounded memory
 MODEL_FILE = "model.skops"
-XGBOOST = "xgboost" if sys.platform == "darwin" else "xgboost-cpu"  # as in requirements.txt
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,6 @@ class Baseline(GeneClassifier):
     seed: int = 0
     jobs: int = 1
     quick: bool = False
-    packages = ("numpy", "scikit-learn", "skops", XGBOOST)
 
     def _fit(self, cells: ad.AnnData, targets: SingleLabel, validation) -> None:
         """Fit every grid point, keep the best on ``validation``."""
@@ -173,6 +171,11 @@ class Baseline(GeneClassifier):
     def version(self) -> int:
         """Of the recipe."""
         return self.recipe.version
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Libraries that the recipe's state is read with."""
+        return ("numpy", "scikit-learn", "skops", *libraries_of(self.recipe.estimator))
 
     @property
     def recipe(self) -> Recipe:

@@ -29,6 +29,12 @@ def types_in(estimator: BaseEstimator) -> set[str]:
     return names
 
 
+def libraries_of(estimator: BaseEstimator) -> tuple[str, ...]:
+    """Libraries that an estimator needs beside scikit-learn."""
+    trees = f"{BoostedTrees.__module__}.{BoostedTrees.__qualname__}"
+    return ("xgboost",) if trees in types_in(estimator) else ()
+
+
 def check_parts(features, estimator, recipe: Recipe, genes: list[str], types: list[str]) -> None:
     """Raise ValueError where features or estimator are not what the recipe learns from cells.
 

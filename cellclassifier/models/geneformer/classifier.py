@@ -14,7 +14,7 @@ from scipy.special import softmax
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
-from cellclassifier.models.geneformer import files, model
+from cellclassifier.models.geneformer import files, model, weights
 from cellclassifier.models.geneformer.batches import TokenCells
 from cellclassifier.models.geneformer.inference import scores_and_features
 from cellclassifier.models.geneformer.options import GeneformerOptions
@@ -28,7 +28,6 @@ from cellclassifier.models.geneformer.vocabulary import (
     require_known,
 )
 from cellclassifier.models.neural.device import choose_device, use_threads
-from cellclassifier.models.neural.full_disk import writing
 from cellclassifier.protocol.single_label import SingleLabel
 
 HISTORY_COLUMNS = [
@@ -182,8 +181,7 @@ class GeneformerClassifier(GeneClassifier):
         return self.options_.max_tokens
 
     def _save_parts(self, folder: Path) -> dict:
-        with writing(folder / files.WEIGHTS):
-            self.model_.save_pretrained(folder)
+        weights.save(self.model_, folder, self.classes_.tolist())
         self.vocabulary_.save(folder / "vocabulary.json")
         return {"prior": self.prior_.tolist(), "max_tokens": self._max_tokens()}
 

@@ -174,7 +174,7 @@ def read_model_config(model: Path) -> dict:
             f"{model} holds no config.json: expected a model folder; get it with {GET}"
         )
     try:
-        config = json.loads((model / "config.json").read_text())
+        config = json.loads((model / "config.json").read_text(encoding="utf-8"))
         n_tokens, width = config["vocab_size"], config["hidden_size"]
         sizes = n_tokens, width, config["max_position_embeddings"]
         if not all(type(size) is int and size > 0 for size in sizes):

@@ -135,7 +135,7 @@ class StoredTokens:
 
     @classmethod
     def _opened(cls, folder: Path) -> StoredTokens:
-        made_from = json.loads((folder / MADE_FROM).read_text())
+        made_from = json.loads((folder / MADE_FROM).read_text(encoding="utf-8"))
         table = datasets.load_from_disk(str(folder)).data
         obs = {name: texts(table, name) for name in COLUMNS if name in table.column_names}
         obs = pd.DataFrame({name: pd.Categorical(column) for name, column in obs.items()})

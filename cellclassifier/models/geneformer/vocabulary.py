@@ -56,13 +56,14 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write as JSON; floats survive to the last digit."""
         columns = {"genes": self.genes, "medians": self.medians, "symbols": self.symbols}
-        path.write_text(json.dumps({name: x.tolist() for name, x in columns.items()}) + "\n")
+        content = json.dumps({name: x.tolist() for name, x in columns.items()}) + "\n"
+        path.write_text(content, encoding="utf-8", newline="\n")
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
         """Read what ``save`` wrote; InputError if it is missing or damaged."""
         try:
-            content = json.loads(Path(path).read_text())
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
             names, symbols = np.array(content["genes"]), np.array(content["symbols"])
             are_medians = all(map(files.is_median, content["medians"]))
             if {names.dtype.kind, symbols.dtype.kind} != {"U"} or not are_medians:

@@ -16,6 +16,8 @@ import torch
 from transformers import BertConfig, PreTrainedModel
 
 from cellclassifier.errors import InputError
+from cellclassifier.models.neural.full_disk import writing
+from cellclassifier.output.files import write_json
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 # Tensors by the end of their names, and what in config.json says their shapes.
@@ -35,6 +37,8 @@ NUMBERS = {
 }
 # Whatever else config.json says is left at what a BERT has by default, but for the pooling.
 KEPT = COUNTS | NUMBERS | {"hidden_act", "pad_token_id", "classifier_dropout"}
+FIRST = "first"  # the pooling of every BERT
+OTHER_TYPE = "cellclassifier_bert"  # in config.json of networks with another one
 HEAD = "classifier.weight"
 LAYER = "encoder.layer."
 TENSORS_PER_LAYER = 16
@@ -55,7 +59,9 @@ def load(
     """
     try:
         weights = safetensors.torch.load_file(folder / WEIGHTS)
-        config = _config(json.loads((folder / CONFIG).read_text()), weights, changes)
+        config = _config(
+            json.loads((folder / CONFIG).read_text(encoding="utf-8")), weights, changes
+        )
         network, found = kind.from_pretrained(
             None,
             config=config,
@@ -79,6 +85,23 @@ def load(
             f"({len(lacking)} tensors are missing, {len(strange)} too many)"
         )
     return network, missing
+
+
+def save(network: PreTrainedModel, folder: Path, types: list[str]) -> None:
+    """Write a network that names types, as transformers reads it where transformers knows it.
+
+    One that reads the mean over a cell's genes is no BertForSequenceClassification, which would
+    take its weights and answer otherwise: it is of a type of its own, that transformers refuses.
+    """
+    with writing(folder / WEIGHTS):
+        network.save_pretrained(folder)
+    content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    content["id2label"] = {str(code): name for code, name in enumerate(types)}
+    content["label2id"] = {name: code for code, name in enumerate(types)}
+    is_bert = content.get("pooling", FIRST) == FIRST
+    content["architectures"] = ["BertForSequenceClassification" if is_bert else "CellBert"]
+    content["model_type"] = "bert" if is_bert else OTHER_TYPE
+    write_json(folder / CONFIG, content)
 
 
 def _config(content: dict, weights: dict[str, torch.Tensor], changes: dict) -> BertConfig:

@@ -162,14 +162,14 @@ class Checkpoints:
 def best_step_of(folder: Path) -> int | None:
     """The step of the best epoch so far, as a checkpoint knows it."""
     try:
-        return json.loads((folder / STATE).read_text())["state"]["best_step"]
+        return json.loads((folder / STATE).read_text(encoding="utf-8"))["state"]["best_step"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def whole(folder: Path) -> dict:
     """The state.json of a checkpoint; ValueError or OSError if any file is not as written."""
-    content = json.loads((folder / STATE).read_text())
+    content = json.loads((folder / STATE).read_text(encoding="utf-8"))
     for name in (NETWORK, OPTIMIZER):
         if sha256(folder / name) != content["sha256"][name]:
             raise ValueError(f"{name} has another SHA-256")
