@@ -8,6 +8,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cellclassifier.plots.type_colors import PALETTE, colors_of_types, stable_index
+
+__all__ = ["color_of_method", "colors_of_types"]  # one colour per method and per type, everywhere
+
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 MARKERS = "o^sDvPX*"  # of types: after eight the colours start again, with another shape
@@ -27,9 +31,29 @@ METRIC_NAMES = {
 LOWER_IS_BETTER = ("cross_entropy",)
 NO_GENES = "majority"  # the method that looks at no gene
 METHOD_NAMES = {"gbdt": "gradient boosting", "rank_regression": "rank regression"}
+METHOD_COLORS = {  # searched for as those of types are: see type_colors
+    "majority": "#8C8C8C",
+    "logistic_regression": "#0072B2",
+    "rank_regression": "#56B4E9",
+    "random_forest": "#165039",
+    "gbdt": "#E69F00",
+    "soft_vote": "#D55E00",
+    "geneformer": "#8D53F9",
+    "cellular": "#8CBF71",
+    "cellama": "#5A0406",
+    "spoticell": "#925C30",
+    "augmented_regression": "#03069E",
+    "augmented_network": "#402548",
+    "protein_atlas": "#46137E",
+}
 LONGEST_NAME = 60  # letters of a name of a type or gene
 # Of every function that makes a figure: names of types and genes are no mathematics ("$x$").
 plain_text = rc_context({"text.parse_math": False})
+
+
+def color_of_method(method: str) -> str:
+    """The colour of a method, in every figure; one not in the table has one by its name."""
+    return METHOD_COLORS.get(method) or PALETTE[stable_index(method, len(PALETTE))]
 
 
 def color_of(i: int) -> str:
