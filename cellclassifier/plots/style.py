@@ -47,8 +47,22 @@ METHOD_COLORS = {  # searched for as those of types are: see type_colors
     "protein_atlas": "#46137E",
 }
 LONGEST_NAME = 60  # letters of a name of a type or gene
-# Of every function that makes a figure: names of types and genes are no mathematics ("$x$").
-plain_text = rc_context({"text.parse_math": False})
+# Of every function that makes a figure: names of types and genes are no mathematics ("$x$"), and
+# letters can be read on a projector.
+plain_text = rc_context(
+    {
+        "text.parse_math": False,
+        "font.size": 12,
+        "axes.titlesize": 13,
+        "axes.labelsize": 12,
+        "xtick.labelsize": 11,
+        "ytick.labelsize": 11,
+        "legend.fontsize": 11,
+    }
+)
+TITLE_POINTS = 13
+LETTERS_PER_INCH = 10.5  # of a title
+NARROWEST_TITLE = 5.5  # inches, above a narrow figure
 
 
 def color_of_method(method: str) -> str:
@@ -107,11 +121,15 @@ def title_of_axes(axes: Axes, text: str, **options) -> None:
 def title_above(figure: Figure, text: str, gap_inches: float = 0.1) -> Figure:
     """Put ``text`` at the left, above everything the figure holds already; returns the figure.
 
-    It may lie beyond the figure's edge: save with ``bbox_inches="tight"``, as output.Output does.
+    Where a line is wider than all of that, the whole text is wrapped anew. The title may lie beyond
+    the figure's edge: save with ``bbox_inches="tight"``, as output.Output does.
     """
     figure.canvas.draw()
     box = figure.get_tightbbox()  # in inches
     width, height = figure.get_size_inches()
+    letters = int(max(box.width, NARROWEST_TITLE) * LETTERS_PER_INCH)
+    if max(map(len, text.splitlines())) > letters:
+        text = textwrap.fill(text, letters)
     place = {"x": box.x0 / width, "y": (box.y1 + gap_inches) / height}
-    figure.suptitle(text, **place, ha="left", va="bottom", fontsize=12)
+    figure.suptitle(text, **place, ha="left", va="bottom", fontsize=TITLE_POINTS)
     return figure
