@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cellclassifier.plots.heatmap import annotated_heatmap
 from cellclassifier.plots.style import (
     COLORS,
     bare,
@@ -134,21 +135,17 @@ def _draw_cells(axes, places: np.ndarray, labels: np.ndarray, types) -> None:
 def similarity(profiles: pd.DataFrame, order: np.ndarray) -> Figure:
     """Correlation of the types' mean profiles (rows of ``profiles``), types in ``order``."""
     table = pd.DataFrame(np.corrcoef(profiles), profiles.index, profiles.index)
-    table = table.loc[order, order].to_numpy()
-    n = len(order)
-    figure, axes = plt.subplots(figsize=(3.4 + 0.5 * n, 2.4 + 0.5 * n))
-    low = np.floor(20 * table.min()) / 20
-    image = axes.imshow(table, cmap="cividis", vmin=low, vmax=1)
-    for row, column in np.ndindex(table.shape):
-        color = "black" if table[row, column] > low + 0.55 * (1 - low) else "white"
-        text = f"{table[row, column]:.2f}"
-        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
-    axes.set_xticks(range(n), order, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(n), order)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="correlation of mean log expression")
-    apart = np.where(np.eye(n, dtype=bool), -np.inf, table)
+    table = table.loc[order, order]
+    values = table.to_numpy()
+    figure, _ = annotated_heatmap(
+        table,
+        np.array([f"{r:.2f}" for r in values.flat]).reshape(values.shape),
+        "correlation of mean log expression",
+        low=np.floor(20 * values.min()) / 20,
+    )
+    apart = np.where(np.eye(len(order), dtype=bool), -np.inf, values)
     first, second = np.unravel_index(apart.argmax(), apart.shape)
-    title = f"{order[first]} and {order[second]} are most alike (r = {apart.max():.3f})"
+    title = (
+        f"{short(order[first])} and {short(order[second])} are most alike (r = {apart.max():.3f})"
+    )
     return title_above(figure, f"{title};\ntypes are ordered by similarity")

@@ -8,13 +8,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from cellclassifier.plots.heatmap import annotated_heatmap
 from cellclassifier.plots.style import (
     bare,
-    color_of,
+    color_of_method,
     in_a_line,
     method_marker,
     plain_text,
     readable,
+    short,
     title_above,
 )
 
@@ -27,23 +29,18 @@ def unknown_types(table: pd.DataFrame, data: str) -> Figure:
     """
     table = table.loc[table.mean(axis=1).sort_values(ascending=False).index]
     table = table[table.mean().sort_values(ascending=False).index]
-    width, height = 3.6 + 1.15 * table.shape[1], 1.6 + 0.36 * len(table)
-    figure, axes = plt.subplots(figsize=(width, height))
-    image = axes.imshow(table, cmap="cividis", vmin=0.5, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(table.to_numpy()):
-        color = "black" if value > 0.75 else "white"
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=9)
-    means = [f"{readable(name)}\nmean {table[name].mean():.2f}" for name in table]
-    axes.set_xticks(range(table.shape[1]), means)
-    axes.set_yticks(range(len(table)), table.index)
+    figure, axes = annotated_heatmap(
+        table,
+        np.array([f"{value:.2f}" for value in table.to_numpy().flat]).reshape(table.shape),
+        "AUROC, unknown against known",
+        low=0.5,
+        column_names=[f"{readable(name)}\nmean {table[name].mean():.2f}" for name in table],
+    )
     axes.set_ylabel("type left out of training")
-    axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.set_label("AUROC, unknown against known")
     best, hardest = table.columns[0], table.index[-1]
     title = (
         f"{data}: {in_a_line(best)} tells unknown types best (AUROC {table[best].mean():.2f});\n"
-        f"{hardest} is hardest to tell ({table.loc[hardest].mean():.2f})"
+        f"{short(hardest)} is hardest to tell ({table.loc[hardest].mean():.2f})"
     )
     return title_above(figure, title)
 
@@ -58,7 +55,7 @@ def rejection(table: pd.DataFrame, data: str) -> Figure:
     at_90 = table[np.isclose(table["kept"], 0.9)].set_index("method")["accuracy"]
     for i, method in enumerate(at_90.sort_values(ascending=False).index):
         line = table[table["method"] == method].sort_values("kept")
-        style = {"color": color_of(i), "marker": method_marker(i), "markevery": 10}
+        style = {"color": color_of_method(method), "marker": method_marker(i), "markevery": 10}
         axes.plot(line["kept"], line["accuracy"], **style, label=in_a_line(method))
     axes.invert_xaxis()
     for axis in (axes.xaxis, axes.yaxis):

@@ -8,6 +8,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cellclassifier.plots.type_colors import PALETTE, colors_of_types, stable_index
+
+__all__ = ["color_of_method", "colors_of_types"]  # one colour per method and per type, everywhere
+
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 MARKERS = "o^sDvPX*"  # of types: after eight the colours start again, with another shape
@@ -27,9 +31,43 @@ METRIC_NAMES = {
 LOWER_IS_BETTER = ("cross_entropy",)
 NO_GENES = "majority"  # the method that looks at no gene
 METHOD_NAMES = {"gbdt": "gradient boosting", "rank_regression": "rank regression"}
+METHOD_COLORS = {  # searched for as those of types are: see type_colors
+    "majority": "#8C8C8C",
+    "logistic_regression": "#0072B2",
+    "rank_regression": "#56B4E9",
+    "random_forest": "#165039",
+    "gbdt": "#E69F00",
+    "soft_vote": "#D55E00",
+    "geneformer": "#8D53F9",
+    "cellular": "#8CBF71",
+    "cellama": "#5A0406",
+    "spoticell": "#925C30",
+    "augmented_regression": "#03069E",
+    "augmented_network": "#402548",
+    "protein_atlas": "#46137E",
+}
 LONGEST_NAME = 60  # letters of a name of a type or gene
-# Of every function that makes a figure: names of types and genes are no mathematics ("$x$").
-plain_text = rc_context({"text.parse_math": False})
+# Of every function that makes a figure: names of types and genes are no mathematics ("$x$"), and
+# letters can be read on a projector.
+plain_text = rc_context(
+    {
+        "text.parse_math": False,
+        "font.size": 12,
+        "axes.titlesize": 13,
+        "axes.labelsize": 12,
+        "xtick.labelsize": 11,
+        "ytick.labelsize": 11,
+        "legend.fontsize": 11,
+    }
+)
+TITLE_POINTS = 13
+LETTERS_PER_INCH = 10.5  # of a title
+NARROWEST_TITLE = 5.5  # inches, above a narrow figure
+
+
+def color_of_method(method: str) -> str:
+    """The colour of a method, in every figure; one not in the table has one by its name."""
+    return METHOD_COLORS.get(method) or PALETTE[stable_index(method, len(PALETTE))]
 
 
 def color_of(i: int) -> str:
@@ -83,11 +121,15 @@ def title_of_axes(axes: Axes, text: str, **options) -> None:
 def title_above(figure: Figure, text: str, gap_inches: float = 0.1) -> Figure:
     """Put ``text`` at the left, above everything the figure holds already; returns the figure.
 
-    It may lie beyond the figure's edge: save with ``bbox_inches="tight"``, as output.Output does.
+    Where a line is wider than all of that, the whole text is wrapped anew. The title may lie beyond
+    the figure's edge: save with ``bbox_inches="tight"``, as output.Output does.
     """
     figure.canvas.draw()
     box = figure.get_tightbbox()  # in inches
     width, height = figure.get_size_inches()
+    letters = int(max(box.width, NARROWEST_TITLE) * LETTERS_PER_INCH)
+    if max(map(len, text.splitlines())) > letters:
+        text = textwrap.fill(text, letters)
     place = {"x": box.x0 / width, "y": (box.y1 + gap_inches) / height}
-    figure.suptitle(text, **place, ha="left", va="bottom", fontsize=12)
+    figure.suptitle(text, **place, ha="left", va="bottom", fontsize=TITLE_POINTS)
     return figure

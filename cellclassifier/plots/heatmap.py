@@ -1,0 +1,69 @@
+"""Numbers in coloured squares: the one way in which all figures draw a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cellclassifier.plots.style import short
+
+INCHES_PER_LETTER = 0.095  # of a number in its square
+SMALLEST_SQUARE = 0.5  # inches: the figure grows with the table, its letters do not shrink
+SMALLEST_FIGURE = 3.6  # inches: room for what is written beside the colour bar
+
+
+def annotated_heatmap(
+    table: pd.DataFrame,
+    texts: np.ndarray,
+    bar_label: str,
+    *,
+    low: float = 0.0,
+    high: float = 1.0,
+    colors: str = "cividis",
+    column_names: Sequence[str] | None = None,
+    **bar,
+) -> tuple[Figure, Axes]:
+    """Seaborn's heat map of a table with a text in every square, named by rows and columns.
+
+    texts: as the table, "" for an empty square; low and high: values at the ends of the colours,
+    which ``bar_label`` explains; column_names: to stand upright instead of the table's own at an
+    angle; bar: further options of the colour bar.
+    """
+    import seaborn  # slow to import
+
+    longest = max(map(len, texts.ravel()), default=1)
+    if column_names is not None:  # of several lines
+        longest = max(longest, *(len(line) for name in column_names for line in name.split("\n")))
+    width = max(SMALLEST_SQUARE, 0.14 + INCHES_PER_LETTER * longest)
+    size = np.array([1.5 + width * table.shape[1], 0.8 + SMALLEST_SQUARE * len(table)])
+    figure, axes = plt.subplots(figsize=np.maximum(size, SMALLEST_FIGURE))
+    seaborn.heatmap(
+        table,
+        annot=texts,
+        fmt="",
+        cmap=colors,
+        vmin=low,
+        vmax=high,
+        linewidths=0.5,
+        annot_kws={"fontsize": 11},
+        cbar_kws={"label": bar_label, **bar},
+        ax=axes,
+    )
+    _name(axes, table, column_names)
+    return figure, axes
+
+
+def _name(axes: Axes, table: pd.DataFrame, column_names: Sequence[str] | None) -> None:
+    axes.set_yticks(np.arange(len(table)) + 0.5, map(short, table.index), rotation=0)
+    upright = column_names is not None
+    names = column_names if upright else [short(name) for name in table.columns]
+    leaning = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    look = {"rotation": 0} if upright else leaning
+    axes.set_xticks(np.arange(table.shape[1]) + 0.5, names, **look)
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(length=0)
