@@ -19,6 +19,7 @@ from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
 
 TABLES = files(__package__) / "tables"
+ROOT = "CL:0000000"  # "cell"
 TERM_ID = re.compile(r"CL[:_](\d{7})")
 _PLURAL = re.compile(r"(?<=[a-z]{2})s\b")
 _CELL = re.compile(r" cell$")
@@ -92,12 +93,13 @@ class CellTypes:
     def groups_of(self, labels: Sequence[str]) -> list[Group]:
         """Every label alone, then each broader name that holds for two or more of them.
 
-        Fewer labels come first. Of names for the same labels the nearest one is kept, and of
-        labels that share no name there is no group.
+        Fewer labels come first. Of names for the same labels the nearest one is kept. The last
+        one, "cell" where they have no other name in common, holds for all.
         """
         own = [self.term_of(label) for label in labels]
         above = [self.ancestors(term) if term else {} for term in own]
-        groups = {}
+        every = np.ones(len(labels), dtype=bool)
+        groups = {every.tobytes(): Group(self.names[ROOT], ROOT, every)}
         for term in sorted(
             {one for terms in above for one in terms} & self.groups, key=self._depth
         ):

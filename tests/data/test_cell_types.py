@@ -117,8 +117,14 @@ def test_every_label_alone_comes_first_and_no_two_groups_are_the_same_labels():
     assert sizes == sorted(sizes)
 
 
-def test_labels_without_terms_have_no_broader_name():
-    assert [group.name for group in TYPES.groups_of(["0", "1"])] == ["0", "1"]
+def test_labels_without_terms_have_no_broader_name_than_cell():
+    groups = TYPES.groups_of(["0", "1", "B"])
+    assert [group.name for group in groups] == ["0", "1", "B", "cell"]
+    assert groups[-1].members.all()
+
+
+def test_one_label_alone_is_its_own_and_only_name():
+    assert [group.name for group in TYPES.groups_of(["B"])] == ["B"]
 
 
 def test_labels_of_ones_own(tmp_path):
