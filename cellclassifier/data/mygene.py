@@ -1,13 +1,12 @@
-"""Symbols of human genes from mygene.info, asked for once and then kept on disk.
-
-The service's own client takes no time limit, so one plain request is made instead.
-"""
+"""Symbols of human genes from mygene.info, asked for once and then kept on disk."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,8 @@ import platformdirs
 
 SERVER = "https://mygene.info/v3"
 LARGEST_REQUEST = 1000  # ids that mygene.info takes at once
-SECONDS = 10.0  # for a connection, and for every part of an answer
+SECONDS = 15.0  # in all, the start of a process included
+CLIENT = Path(__file__).with_name("ask_mygene.py")
 CACHE = "gene_symbols.json"
 
 log = logging.getLogger(__name__)
@@ -45,18 +45,12 @@ def ask_mygene(
 
     server: address of the service; default: the environment's CELLCLASSIFIER_MYGENE, mygene.info.
     """
-    import httpx  # a fifth of a second that only those who ask should spend
-
     server = (server or os.environ.get("CELLCLASSIFIER_MYGENE") or SERVER).rstrip("/")
     asked = gene_ids[:LARGEST_REQUEST]
-    form = {"q": ",".join(asked), "scopes": "ensembl.gene", "fields": "symbol", "species": "human"}
     try:
-        answer = httpx.post(f"{server}/query", data=form, timeout=SECONDS)
-        answer.raise_for_status()
-        symbols = _symbols_in(answer.json(), asked)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0][:120]
-        log.info(f"{server} did not answer ({reason}): genes keep their Ensembl ids as names.")
+        symbols = _symbols_in(json.loads(_answer(server, asked)), asked)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        log.info(f"{server} did not answer ({_reason(error)}): genes keep their Ensembl ids.")
         return {}
     _keep(cached_symbols(folder) | symbols, _cache_file(folder))
     log.info(
@@ -64,6 +58,27 @@ def ask_mygene(
         f"asked for{'; the next run asks for more' if len(asked) < len(gene_ids) else ''}."
     )
     return symbols
+
+
+def _answer(server: str, gene_ids: list[str]) -> str:
+    """What the client's process prints; subprocess.SubprocessError where it fails or hangs."""
+    done = subprocess.run(
+        [sys.executable, "-P", CLIENT],  # -P: of modules of one name, the installed one
+        input=json.dumps([server, gene_ids]),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=True,
+    )
+    return done.stdout
+
+
+def _reason(error: Exception) -> str:
+    """Its last line, or that of the client's process, in which the cause is told."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"nothing within {SECONDS:g} seconds"
+    text = getattr(error, "stderr", None) or f"{type(error).__name__}: {error}"
+    return text.strip().splitlines()[-1][:120]
 
 
 def _symbols_in(hits: object, asked: list[str]) -> dict[str, str | None]:
