@@ -76,7 +76,8 @@ def with_type(
     sizes = pd.Series(shown, dtype=object).value_counts()
     named = ", ".join(f"{printable(name)} ({n:,})" for name, n in sizes[:MOST_NAMED].items())
     more = f" and {len(sizes) - MOST_NAMED} more labels" if len(sizes) > MOST_NAMED else ""
-    return typed, f"{(~typed).sum():,} of {len(labels):,} cells: {named}{more}"
+    share = f"{(~typed).sum():,} of {len(labels):,} cells"
+    return typed, f"{share} have labels that are no types: {named}{more}"
 
 
 def leave_out_untyped(obs: pd.DataFrame, keep: Sequence[str], ignore: Sequence[str]) -> np.ndarray:
@@ -86,11 +87,11 @@ def leave_out_untyped(obs: pd.DataFrame, keep: Sequence[str], ignore: Sequence[s
     """
     typed, others = with_type(obs["cell_type"], keep, ignore)
     if not typed.any():
-        raise InputError(f"no cell has a type ({others}): choose another --label-key")
+        raise InputError(f"{others}: no cell is left, choose another --label-key")
     if others:
         log.info(
-            f"Left out, since the label is no type: {others}. --keep-labels makes a label a type, "
-            "--ignore-labels leaves out more."
+            f"{others}. They are left out (--keep-labels makes a label a type, --ignore-labels "
+            "leaves out more)."
         )
     return typed
 

@@ -80,7 +80,7 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     _tried(suspicious, check_names, var.index, "gene id")
     typed, others = with_type(obs["cell_type"], options.keep_labels, options.ignore_labels)
     if others:
-        suspicious.append(f"{others}: no types, so left out of training (--keep-labels)")
+        suspicious.append(f"{others}; training leaves them out (--keep-labels)")
     if typed.any():
         _tried(suspicious, check_labels, obs[typed])
     cells = ad.AnnData(matrix, obs=_shown(obs, typed))

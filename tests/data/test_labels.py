@@ -85,10 +85,26 @@ LABELS = ["B", "unknown", "T", None, "doublet", "B", "unknown"]
 @pytest.mark.parametrize(
     ("options", "typed", "others"),
     [
-        ({}, "1010010", "4 of 7 cells: unknown (2), (no label) (1), doublet (1)"),
-        ({"keep": ["unknown"]}, "1110011", "2 of 7 cells: (no label) (1), doublet (1)"),
-        ({"keep": "doublet"}, "1010110", "3 of 7 cells: unknown (2), (no label) (1)"),
-        ({"ignore": ["T"]}, "1000010", "5 of 7 cells: unknown (2), T (1), (no label) (1), doublet"),
+        (
+            {},
+            "1010010",
+            "4 of 7 cells have labels that are no types: unknown (2), (no label) (1), doublet (1)",
+        ),
+        (
+            {"keep": ["unknown"]},
+            "1110011",
+            "2 of 7 cells have labels that are no types: (no label) (1), doublet (1)",
+        ),
+        (
+            {"keep": "doublet"},
+            "1010110",
+            "3 of 7 cells have labels that are no types: unknown (2), (no label) (1)",
+        ),
+        (
+            {"ignore": ["T"]},
+            "1000010",
+            "5 of 7 cells have labels that are no types: unknown (2), T (1), (no label) (1), d",
+        ),
     ],
 )
 def test_who_decides(options, typed, others):
@@ -144,9 +160,9 @@ def test_their_cells_are_not_read(path, said):
     np.testing.assert_array_equal(cells.X.toarray(), expected.X.toarray())
     assert cells.obs_names.tolist() == expected.obs_names.tolist()
     assert cells.obs["cell_type"].tolist() == expected.obs["cell_type"].tolist()
-    assert [line for line in said() if "Left out" in line] == [
-        "Left out, since the label is no type: 5 of 90 cells: unknown (5). --keep-labels makes a "
-        "label a type, --ignore-labels leaves out more."
+    assert [line for line in said() if "left out" in line] == [
+        "5 of 90 cells have labels that are no types: unknown (5). They are left out "
+        "(--keep-labels makes a label a type, --ignore-labels leaves out more)."
     ]
 
 

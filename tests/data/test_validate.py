@@ -104,7 +104,10 @@ def test_cells_without_a_label_are_left_out(tmp_path, said, missing):
     np.testing.assert_array_equal(cells.X.toarray(), COUNTS[rest])
     assert cells.obs_names.tolist() == [f"cell_{i}" for i in rest]
     assert cells.obs["cell_type"].tolist() == LABELS[rest].tolist()
-    assert "2 of 30 cells: (no label) (2)" in said()[0] and len(said()) == 1
+    assert (
+        "2 of 30 cells have labels that are no types: (no label) (2)" in said()[0]
+        and len(said()) == 1
+    )
 
 
 def test_cells_without_a_label_of_h5ad(tmp_path, said):
@@ -112,7 +115,7 @@ def test_cells_without_a_label_of_h5ad(tmp_path, said):
     cells = ad.AnnData(COUNTS.astype("f4"), obs=pd.DataFrame({"cell_type": labels}, index=NAMES))
     cells.write_h5ad(tmp_path / "cells.h5ad")
     assert read_cells(CellsOptions(tmp_path / "cells.h5ad")).n_obs == 28
-    assert "2 of 30 cells: (no label) (2)" in said()[0]
+    assert "2 of 30 cells have labels that are no types: (no label) (2)" in said()[0]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,10 @@ def test_labels_that_are_no_list_of_texts(refused, labels):
 
 
 def test_no_label_at_all(refused):
-    assert "no cell has a type (30 of 30 cells: (no label)" in refused(classes=[""] * 30)
+    assert (
+        "30 of 30 cells have labels that are no types: (no label) (30): no cell is left"
+        in refused(classes=[""] * 30)
+    )
 
 
 def test_one_type_only(refused):

@@ -162,7 +162,7 @@ def test_labels_that_are_missing_small_or_alike(tmp_path):
     cells.obs["cell_type"] = pd.Series(labels, index=cells.obs_names, dtype=object)
     cells.write_h5ad(tmp_path / "cells.h5ad")
     found = inspect(tmp_path / "cells.h5ad")
-    assert found.suspicious[0].startswith("4 of 60 cells: (no label) (4): no types")
+    assert found.suspicious[0].startswith("4 of 60 cells have labels that are no types: (no")
     assert "(no label) (4)" in found.suspicious[1] and "nk  (3)" in found.suspicious[1]
     assert "differ in case or blanks only: 'nk'" in found.suspicious[2]
     assert (found.cells.obs["cell_type"] == "(no label)").sum() == 4
