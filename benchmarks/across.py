@@ -84,7 +84,7 @@ def compare(title: str, model: GeneClassifier, path: Path | None) -> pd.DataFram
     Returns a row per label: data, label, cells, named (most often), unknown (share).
     """
     source = open_cells(path)
-    labels = read_cells(CellsOptions(cells=path)).obs["cell_type"].to_numpy(str)
+    labels = source.obs("cell_type")["cell_type"].to_numpy(str)
     match, share = find_genes(model, source.var, min_share=0)
     counts = match.align(next(source.chunks(source.n_cells)))
     table = annotate_chunk(model, counts, source.cell_names).table

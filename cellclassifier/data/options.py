@@ -17,6 +17,12 @@ class CellsOptions:
     label_key: str = "cell_type"
     """column of obs that holds the labels (.h5ad)"""
 
+    keep_labels: tuple[str, ...] = ()
+    """labels that are types although they read like none ("unknown", "doublet")"""
+
+    ignore_labels: tuple[str, ...] = ()
+    """further labels whose cells are left out"""
+
     layer: str | None = None
     """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
 
@@ -24,7 +30,7 @@ class CellsOptions:
     """column of obs whose groups (donors, batches) are kept in one part each (.h5ad)"""
 
     ask_mygene: bool = False
-    """look up symbols that the bundled table lacks at mygene.info: one request, timed"""
+    """look up symbols that the table lacks at mygene.info (one request, with a time limit)"""
 
     drop_unmapped_genes: bool = False
     """leave out genes without a symbol"""

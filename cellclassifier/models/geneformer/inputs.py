@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anndata as ad
 
+from cellclassifier.data.labels import leave_out_untyped
 from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.stored_tokens import StoredTokens
@@ -22,7 +23,9 @@ def read_inputs(config) -> tuple[ad.AnnData, StoredTokens | None]:
         raise InputError("--tokens and --save-tokens contradict each other: choose one")
     if config.tokens:
         tokens = StoredTokens.read(config.tokens, config.cells)
-        return subset(tokens.cells(), config), tokens
+        cells = tokens.cells()
+        typed = leave_out_untyped(cells.obs, config.keep_labels, config.ignore_labels)
+        return subset(cells if typed.all() else cells[typed].copy(), config), tokens
     cells = subset(read_cells(config), config)
     if not config.save_tokens:
         return cells, None
