@@ -92,7 +92,7 @@ def draw(run: protocol.Run, cells, results: pd.DataFrame, importances: pd.DataFr
     """Importances of every type, AUROC of all of them, and the genes that mark them."""
     used = importances[importances["mdi_mean"] > 0]  # a tenth of all genes
     auroc = results.set_index(["Cell Type", "Negative Sampling"])["AUROC"]
-    for (name, scheme), genes in used.groupby(["cell_type", "scheme"], sort=False):
+    for (name, scheme), genes in used.groupby(["cell_type", "negative_sampling"], sort=False):
         figure = plots.importance(genes.head(10), name, scheme, auroc[name, scheme])
         run.output.figure(f"feature_importance_{name}_{scheme}", figure)
     order = data.types_by_similarity(cells)

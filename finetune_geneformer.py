@@ -11,7 +11,7 @@ best epoch is chosen on the validation cells; the test cells are scored once. Ou
 model_output/:
 
     results/scores/geneformer.csv                 one row per split and part: seven metrics, ECE
-    results/fine_tuning/fine_tuning_results.csv   the same in the columns of combined_results.csv
+    results/fine_tuning/fine_tuning_results.csv   the same, of the splits of this run
     results/fine_tuning/training_history.csv      one row per split, stage and epoch
     results/fine_tuning/fine_tuning_log.txt       what was said on the way
     results/combined_results.csv, results/summary.csv, results/per_type_results.csv
@@ -100,7 +100,7 @@ def main(config: Config) -> pd.DataFrame | None:
         run.record.content["training"] = run.table("facts", METHOD).to_dict("records")
         history = run.table("history", METHOD)
         run.output.csv("fine_tuning/training_history", history[["split", *history.columns[:-1]]])
-        scores = protocol.combined(run.table("scores", METHOD))
+        scores = protocol.tidy(run.table("scores", METHOD))
         run.output.csv("fine_tuning/fine_tuning_results", scores)
         summary = run.finish(draw)
         run.output.text("fine_tuning/fine_tuning_log", "\n".join(remarks) + "\n")

@@ -6,7 +6,8 @@
 Prints a short table and one sentence about the labels, also for files that the other scripts
 refuse, and says what is suspicious about them. Outputs, under model_output/:
 
-    results/data_summary.csv             the table: quantity, value
+    results/data_summary.csv             every number of the table: quantity, statistic, value
+    results/data_remarks.csv             what is suspicious, and the sentence: topic, remark
     results/cells_per_type.csv           cells, share, median counts and genes of every type
     plots/cells_per_type.png, plots/counts_and_genes.png
     plots/pca.png (and umap.png)         cells coloured by type
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellclassifier.interview.inspect import Inspected
+    from cellclassifier.interview.numbers import Numbers
 
 WIDTH = 100  # of the printed table
 INDENT = 28  # of its values
@@ -56,16 +58,19 @@ def main(config: Config) -> pd.DataFrame:
     with record.step("read"):
         inspected = interview.inspect_cells(config)
     with record.step("summary"):
-        table = interview.data_summary(inspected)
+        numbers = interview.numbers_of_file(inspected)
+        table = interview.data_summary(inspected, numbers)
         types = interview.cells_per_type(inspected)
         _draw_numbers(inspected, types, out)
 
     with record.step("types"):
-        for row in _about_types(config, inspected, out):
+        rows, found = _about_types(config, inspected, out)
+        for row in rows:
             table.loc[len(table)] = row
 
     out.csv("cells_per_type", types)
-    out.csv("data_summary", table)
+    out.csv("data_summary", interview.as_table(numbers | found))
+    out.csv("data_remarks", interview.data_remarks(inspected, table["value"].iloc[-1]))
     record.write(data=inspected.source, seeds=[config.seed])
     log.info("%s\n\n%s", types.round(3).to_string(index=False), _wrapped(table))
     log.info("Outputs: %s", config.output.resolve())
@@ -82,14 +87,18 @@ def _draw_numbers(inspected: Inspected, types: pd.DataFrame, out: output.Output)
     out.figure("counts_and_genes", figure)
 
 
-def _about_types(config: Config, inspected: Inspected, out: output.Output) -> list[tuple[str, str]]:
-    """Draw the types beside each other; rows of the table on where the labels come from."""
+def _about_types(
+    config: Config, inspected: Inspected, out: output.Output
+) -> tuple[list[tuple[str, str]], Numbers]:
+    """Draw the types beside each other; rows and numbers on where the labels come from."""
     try:
         cells = inspected.comparable()
         _draw_types(config, cells, out)
-        return _about_labels(config, cells)
+        jobs = config.jobs or available_cores()
+        origin = interview.origin_of_labels(cells, config.seed, jobs)
     except InputError as error:
-        return [("labels", f"not examined: {error}")]
+        return [("labels", f"not examined: {error}")], {}
+    return interview.label_rows(origin), interview.numbers_of_labels(origin)
 
 
 def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
@@ -105,18 +114,6 @@ def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
             places = shown.obsm[key][:, :2]
             figure = plots.interview.scatter(places, labels, order, name, agreement)
             out.figure(name.lower(), figure)
-
-
-def _about_labels(config: Config, cells: ad.AnnData) -> list[tuple[str, str]]:
-    """What recovers the labels, and what that means; InputError where too few cells are left."""
-    origin = interview.origin_of_labels(cells, config.seed, config.jobs or available_cores())
-    return [
-        ("labels, largest type", f"{origin.majority:.1%} of cells"),
-        ("labels, best Spearman match", f"{origin.rank_match:.1%} right"),
-        ("labels, learned rank rule", f"{origin.rank_rule:.1%} right"),
-        ("labels, model of all genes", f"{origin.all_genes:.1%} right (z = {origin.z:+.1f})"),
-        ("labels", origin.sentence),
-    ]
 
 
 def _wrapped(table: pd.DataFrame) -> str:

@@ -67,7 +67,7 @@ def main(config: Config) -> pd.DataFrame:
         run.keep(result, trials=model.trial_table(result.scores, split))
 
     for method in config.methods:
-        run.output.csv(f"{method}_results", run.table("trials", method))
+        run.output.csv(f"{method}_results", models.grid_table(run.table("trials", method)))
     summary = run.finish(plots.comparison_figures)
     print(protocol.in_short(summary).to_string())
     cli.say_where(config.output)

@@ -71,7 +71,7 @@ def measure(method: str, cells: Path) -> dict:
     (facts,) = record["files"].values()
     return {
         "method": method,
-        "cells": facts["cells"],
+        "n_cells": facts["n_cells"],
         "file_gib": round(cells.stat().st_size / 2**30, 2),
         "seconds": round(measured.seconds, 1),
         "peak_gib": record["peak_gib"],

@@ -149,7 +149,7 @@ TABLES: dict[str, Table | CrossTable] = {
         {
             "": "{way}",
             "trees": "{trees:,}",
-            "seconds in fits": "{fit_seconds}",
+            "seconds in fits": "{all_fits_seconds}",
             "ms per tree": "{ms_per_tree}",
             "peak GiB": "{peak_gib:.2f}",
             "mean AUROC": "{auroc:.3f}",

@@ -107,12 +107,12 @@ def measure_scores(
     run_measured(script("finetune_geneformer.py", *options))
     results = pd.read_csv(folder / "results/fine_tuning/fine_tuning_results.csv")
     history = pd.read_csv(folder / "results/fine_tuning/training_history.csv")
-    test = results[results["dataset"] == "test"].iloc[0]
+    test = results[results["part"] == "test"].iloc[0]
     row = {"model": name, "max_tokens": max_tokens}
     row |= {metric: round(test[metric], 3) for metric in ("accuracy", "macro_f1")}
     genes = history[history["stage"] == "pretraining"].tail(1)
-    for column in ("val_accuracy", "val_baseline_accuracy"):
-        row[column.replace("val", "masked_gene")] = genes[column].mean()
+    for column in ("masked_gene_accuracy", "masked_gene_baseline_accuracy"):
+        row[column] = genes[f"val_{column}"].mean()
     return row | {"seconds": round(time.perf_counter() - start)}
 
 

@@ -136,6 +136,18 @@ def read(tmp_path):
     return read_bytes
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _tables_in_one_style(request):
+    """Tests of scripts end where a table is written that looks unlike the others."""
+    if request.path.parent.name != "scripts":
+        yield
+        return
+    from table_style import looked_at
+
+    with looked_at():
+        yield
+
+
 @pytest.fixture
 def in_package(monkeypatch) -> None:
     """Let the tests' own tiny models be loaded by name, as those of the package are."""

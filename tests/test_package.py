@@ -119,7 +119,7 @@ def test_the_command_annotates_from_any_folder(bin_folder, tmp_path_factory, tmp
     said = succeed(*command, "--jobs", 1, cwd=tmp_path).splitlines()
     assert said[0].startswith("Genes: ") and "== new.h5ad" in said
     assert said[-1] == f"Outputs: {tmp_path}/model_output/annotations"
-    names = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv"}
+    names = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv", "totals.csv"}
     assert files_of(tmp_path / "model_output/annotations/new") == names
     record = json.loads((tmp_path / "model_output/results/run_annotate.json").read_text())
     assert record["options"]["cells"] == ["new.h5ad"] and record["git_commit"] is None

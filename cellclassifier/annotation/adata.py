@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 import cellclassifier
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
-from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize
-from cellclassifier.annotation.write import obs_columns
+from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
+from cellclassifier.annotation.write import KEPT, obs_columns
 from cellclassifier.data.match_genes import GeneMatch
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
@@ -50,7 +50,8 @@ def annotate(
       they are);
     - ``obsm["X_cellclassifier"]``: n_cells x n_components, the cells among the known types, for
       neighbours and maps (not of a model that saw no validation cells);
-    - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found.
+    - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found,
+      cells in all and unknown ones.
 
     The counts stay as they are. They may be CSR, CSC or dense, whole numbers of any type; they are
     looked at ``chunk_cells`` at a time. A view becomes a copy of its own, as whenever obs of
@@ -60,7 +61,7 @@ def annotate(
     X, "raw" for ``adata.raw``; min_genes_found: least share of the model's genes, by importance;
     jobs: threads, default: those the model has, all cores for a model read from its folder.
 
-    Returns a row per predicted type, and one for all (see ``summarize``).
+    Returns a row per predicted type (see ``summarize``).
     Raises InputError, in one sentence, for values that are no raw counts, too few known genes, or
     another kind of model; NotFittedError for a model that has learned nothing.
     """
@@ -72,11 +73,11 @@ def annotate(
         result = _annotate_chunks(model, match, _chunks(matrix, chunk_cells), adata.n_obs)
     except InputError as error:
         raise InputError(_in_python(str(error))) from None
-    about = _about(model) | {"layer": layer or "X", "genes_found": share}
+    predicted, probability, known = (result.table[name].to_numpy() for name in KEPT)
+    about = _about(model) | {"layer": layer or "X", "genes_found_share": share}
     with _writable(adata):
-        _write(adata, result, model.classes_, about)
-    table = result.table
-    return summarize(table["predicted"], table["probability"].to_numpy(), table["known"].to_numpy())
+        _write(adata, result, model.classes_, about | totals(probability, known))
+    return summarize(pd.Series(predicted), probability, known)
 
 
 def _require_positive(**options: int | None) -> None:

@@ -8,6 +8,7 @@ model_output/annotations/<file's name>/:
                               confidence (high, medium, low), known
     probabilities.parquet     the calibrated probability of every type for every cell
     summary.csv               cells per predicted type, and the share of unknown ones
+    totals.csv                the same of all cells together, and the share of genes found
     annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
     umap.png                  the cells by predicted type and by confidence (--umap)
     about.json                which model this was, trained on what, and the share of genes found
@@ -84,10 +85,11 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
             files, facts[name] = _annotate(config, model, source, folder / name)
         with record.step("outputs"):
             summaries[name] = _write_others(config, source, files, folder / name)
+            totals = annotation.write_totals(folder / name / "totals.csv", facts[name])
             about = facts[name] | {"model": annotation.about(model)}
             output.write_json(folder / name / "about.json", about)
-        table = summaries[name].round(3).to_string(index=False)
-        log.info("== %s\n%s", source.path, table)
+        tables = [table.round(3).to_string(index=False) for table in (summaries[name], totals)]
+        log.info("== %s\n%s", source.path, "\n\n".join(tables))
     record.write(model=annotation.about(model), files=facts)
     log.info("Outputs: %s", folder.resolve())
     return summaries
@@ -153,7 +155,9 @@ def _annotate(
             files.add(annotation.annotate_chunk(model, match.align(counts), names))
             start += len(names)
             progress.update(len(names))
-    return files, {"file": str(source.path), "cells": source.n_cells, "genes_found": share}
+    kept = files.kept
+    totals = annotation.totals(kept["probability"].to_numpy(), kept["known"].to_numpy())
+    return files, {"file": str(source.path), "genes_found_share": share} | totals
 
 
 def _write_others(

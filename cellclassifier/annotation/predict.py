@@ -66,24 +66,36 @@ def annotate_chunk(
 
 
 def summarize(predicted: pd.Series, probability: np.ndarray, known: np.ndarray) -> pd.DataFrame:
-    """Cells per predicted type, most frequent first, and a row for all of them together.
+    """Cells per predicted type, most frequent first; ``totals`` are those of all types together.
 
-    Columns: predicted, cells, share, unknown (cells), unknown_share, mean_probability.
+    Columns: predicted, n_cells, cell_share, n_unknown, unknown_share, mean_probability.
     """
     table = pd.DataFrame(
-        {"predicted": predicted.astype(str), "probability": probability, "unknown": ~known}
+        {
+            "predicted": predicted.astype(str),
+            "probability": probability.astype(float),
+            "unknown": ~known,
+        }
     )
     grouped = table.groupby("predicted").agg(
-        cells=("unknown", "size"),
-        unknown=("unknown", "sum"),
+        n_cells=("unknown", "size"),
+        n_unknown=("unknown", "sum"),
         mean_probability=("probability", "mean"),
     )
-    grouped = grouped.sort_values("cells", ascending=False, kind="stable")
-    grouped.loc["all"] = [len(table), table["unknown"].sum(), table["probability"].mean()]
-    grouped[["cells", "unknown"]] = grouped[["cells", "unknown"]].astype(int)
-    grouped.insert(1, "share", grouped["cells"] / len(table))
-    grouped.insert(3, "unknown_share", grouped["unknown"] / grouped["cells"])
+    grouped = grouped.sort_values("n_cells", ascending=False, kind="stable")
+    grouped.insert(1, "cell_share", grouped["n_cells"] / len(table))
+    grouped.insert(3, "unknown_share", grouped["n_unknown"] / grouped["n_cells"])
     return grouped.reset_index()
+
+
+def totals(probability: np.ndarray, known: np.ndarray) -> dict[str, float]:
+    """Of all cells: n_cells, n_unknown, unknown_share, mean_probability."""
+    n_cells, n_unknown = len(known), int((~known).sum())
+    shares = {
+        "unknown_share": n_unknown / n_cells,
+        "mean_probability": float(probability.mean(dtype=float)),
+    }
+    return {"n_cells": n_cells, "n_unknown": n_unknown} | shares
 
 
 def _two_best(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

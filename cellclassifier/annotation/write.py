@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from cellclassifier.annotation.predict import Annotations
 from cellclassifier.output.files import atomic_path
-from cellclassifier.output.tables import append_csv
+from cellclassifier.output.tables import append_csv, write_csv
 
 MAX_CELLS_SHOWN = 20_000  # in a UMAP: more of them take minutes and look the same
 KEPT = ["predicted", "probability", "known"]
@@ -71,6 +71,13 @@ def obs_columns(table: pd.DataFrame, cell_names: np.ndarray) -> pd.DataFrame:
     """
     names = ["predicted_cell_type", "predicted_probability", "predicted_known"]
     return table[KEPT].set_axis(cell_names).set_axis(names, axis=1)
+
+
+def write_totals(path: Path, facts: dict) -> pd.DataFrame:
+    """One row of what is known of a file as a whole; returns the table."""
+    table = pd.DataFrame([facts])
+    write_csv(path, table)
+    return table
 
 
 @contextmanager

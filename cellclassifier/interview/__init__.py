@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = expose(
         "embedding": ["embedded"],
         "inspect": ["inspect_cells"],
         "label_origin": ["origin_of_labels"],
-        "summary": ["cells_per_type", "data_summary"],
+        "numbers": ["as_table", "numbers_of_file", "numbers_of_labels"],
+        "summary": ["cells_per_type", "data_remarks", "data_summary", "label_rows"],
     },
 )

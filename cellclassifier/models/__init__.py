@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = expose(
         "baselines.classifier": ["make_baseline", "require_known"],
         "baselines.options": ["METHODS"],
         "baselines.recipes": ["RECIPES"],
+        "baselines.tables": ["grid_table"],
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
         "one_vs_rest.options": ["SCHEMES", "ForestOptions"],

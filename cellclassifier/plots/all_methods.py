@@ -31,7 +31,7 @@ class Compared(Protocol):
 def comparison_figures(run: Compared, summary: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """Names and figures: every metric, score against time, every confusion matrix, calibration.
 
-    summary: mean and std over splits, rows (method, dataset).
+    summary: mean and std over splits, rows (method, part).
     """
     for metric in METRIC_NAMES:
         yield f"{metric}_comparison", metric_comparison(summary, metric)
@@ -42,5 +42,5 @@ def comparison_figures(run: Compared, summary: pd.DataFrame) -> Iterator[tuple[s
         figure = confusion_matrix(test["label"], test["predicted"], types, method)
         yield f"confusion_{method}", figure
         curves[method] = run.reliability(method)
-    ece = summary["ece"]["mean"].xs("test", level="dataset").to_dict()
+    ece = summary["ece"]["mean"].xs("test", level="part").to_dict()
     yield "calibration", reliability_curves(curves, ece)

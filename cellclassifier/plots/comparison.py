@@ -34,9 +34,9 @@ NEAR = 0.02  # macro-F1: what is a matter of taste
 def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
     """Bars with standard deviations of one metric, for every method and part, best test first.
 
-    summary: rows indexed by (method, dataset), columns (metric, "mean" | "std").
+    summary: rows indexed by (method, part), columns (metric, "mean" | "std").
     """
-    table = summary[metric].unstack("dataset")
+    table = summary[metric].unstack("part")
     table = table.sort_values(("mean", "test"), ascending=metric in LOWER_IS_BETTER)
     methods = table.index.to_list()
     figure, axes = plt.subplots(figsize=(max(7.5, 1.6 + 1.55 * len(methods)), 4.2))
@@ -88,7 +88,7 @@ def score_against_time(summary: pd.DataFrame) -> Figure:
 
     summary: as for ``metric_comparison``.
     """
-    test = summary.xs("test", level="dataset").sort_values(("macro_f1", "mean"), ascending=False)
+    test = summary.xs("test", level="part").sort_values(("macro_f1", "mean"), ascending=False)
     score, seconds = test["macro_f1"], test["fit_seconds"]["mean"].clip(lower=0.01)
     methods = [name for name in test.index if name != NO_GENES] or [NO_GENES]
     figure, axes = plt.subplots(figsize=(7.6, 4.6))

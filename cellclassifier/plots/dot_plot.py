@@ -15,7 +15,7 @@ def markers(importances: pd.DataFrame, order: np.ndarray, n_genes: int) -> dict[
 
     importances: the importance table; returns gene ids by type, types in ``order``.
     """
-    up = importances[importances["mean_in"] > importances["mean_out"]]
+    up = importances[importances["log1p_cp10k_in"] > importances["log1p_cp10k_out"]]
     total = up.groupby(["cell_type", "gene_id"], sort=False)["mdi_mean"].sum()  # over schemes
     best_of = total.groupby("gene_id").idxmax()  # a gene stands under the type that needs it most
     total = total[(total > 0) & total.index.isin(best_of)]

@@ -21,7 +21,7 @@ def importance(top: pd.DataFrame, cell_type: str, scheme: str, auroc: float) -> 
     top: rows of the importance table, most important first.
     """
     rows = np.arange(len(top))
-    up = (top["mean_in"] > top["mean_out"]).to_numpy()
+    up = (top["log1p_cp10k_in"] > top["log1p_cp10k_out"]).to_numpy()
     colors = np.where(up, UP, DOWN)
     figure, (mdi, permutation, level) = plt.subplots(
         1,
@@ -76,7 +76,7 @@ def _expression_levels(axes, top: pd.DataFrame, rows: np.ndarray, colors, up) ->
         word = "▲ up" if up[row] else "▼ down"
         axes.text(0.02, row, word, va="center", color=colors[row], fontsize=9)
         for x, name in columns:
-            value = top[f"mean_{name}"].iloc[row]
+            value = top[f"log1p_cp10k_{name}"].iloc[row]
             axes.text(x, row, f"{value:.2f}", va="center", ha="right", fontsize=9)
     note = "mean log expression in\nthe type and outside it"
     axes.text(1.0, len(top) - 0.1, note, va="top", ha="right", fontsize=10)

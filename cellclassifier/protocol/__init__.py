@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = expose(
         "experiment": ["Run"],
         "finished": ["digest_of_cells"],
         "options": ["SplitOptions", "SubsetOptions"],
-        "scores": ["combined", "in_short"],
+        "scores": ["in_short", "tidy"],
         "splits": ["seeds_from", "split_all", "subset"],
     },
 )

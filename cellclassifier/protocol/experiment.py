@@ -71,13 +71,13 @@ class Run:
     def about(self, cells: ad.AnnData, parts: pd.DataFrame, name: str = "splits") -> None:
         """Say which cells and splits this run is about; writes results/<name>.csv.
 
-        parts: part of every cell (rows) in every split (columns). Raises InputError where all
-        cells are alike.
+        parts: part of every cell (rows) in every split (columns, which become "part_<seed>").
+        Raises InputError where all cells are alike.
         """
         require_differences(cells)
         self.source, self.splits = cells.uns["source"], [int(split) for split in parts.columns]
         self.data = digest_of_cells(cells)
-        self.output.csv(name, parts.rename_axis("cell").reset_index())
+        self.output.csv(name, parts.add_prefix("part_").rename_axis("cell").reset_index())
 
     def key(self, version: int) -> str:
         """What the parts of a method of this version depend on."""

@@ -19,6 +19,7 @@ import pandas as pd
 from cellclassifier.output.files import atomic_folder, file_name, write_json
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.record import plain
+from cellclassifier.protocol.old_names import with_new_names
 
 PROTOCOL_VERSION = 2  # raised when splits, metrics or calibration give other results
 TABLES = "tables.json"
@@ -44,7 +45,7 @@ class FinishedParts:
             return None
         try:
             tables = json.loads((self.path(key, name) / TABLES).read_text(encoding="utf-8"))
-            return {name: pd.DataFrame(**table) for name, table in tables.items()}
+            return {kind: with_new_names(kind, pd.DataFrame(**t)) for kind, t in tables.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 

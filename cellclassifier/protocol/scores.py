@@ -1,7 +1,7 @@
 """One tidy table of scores per method, and the tables of all methods that are views of them.
 
-    results/scores/<method>.csv     method, part, split, n_cells, metrics, ..., data, options
-    results/per_type/<method>.csv   method, split, cell_type, precision, recall, f1, support, ...
+    results/scores/<method>.csv     method, part, split, n_cells, metrics, ..., digests
+    results/per_type/<method>.csv   method, split, cell_type, precision, recall, f1, ..., digests
 
 The last two columns are digests: of the cells, and of whatever else a result depends on. Views hold
 every method that was scored on the same cells, so no script erases another's rows.
@@ -17,13 +17,17 @@ from cellclassifier.errors import InputError
 from cellclassifier.output.files import file_name
 from cellclassifier.output.tables import without_apostrophes, write_csv
 from cellclassifier.protocol.metrics import METRICS
+from cellclassifier.protocol.old_names import with_new_names
 from cellclassifier.protocol.options import METHOD_ORDER
 
 INTERVALS = ("accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high")
+TIDY = ["method", "part", "split", "n_cells", *METRICS, "ece", "fit_seconds", *INTERVALS, "ece_raw"]
+# The original author's header, which his notebooks read; what is ours stands behind it.
 COMBINED = ["method", "dataset", *METRICS, "ece", "split", "n_cells", "fit_seconds"]
 COMBINED += [*INTERVALS, "ece_raw"]
 PER_TYPE = ["method", "split", "cell_type", "precision", "recall", "f1", "support"]
-TEXTS = ("method", "part", "cell_type", "label", "data", "options")
+DATA, OPTIONS = "data_digest", "options_digest"
+TEXTS = ("method", "part", "cell_type", "label", DATA, OPTIONS, "data", "options")
 
 
 class ScoreTables:
@@ -39,10 +43,10 @@ class ScoreTables:
         """
         (method,) = table["method"].unique()
         path = self.folder / f"{file_name(method)}.csv"
-        table = table.assign(data=data, options=options)
+        table = table.assign(**{DATA: data, OPTIONS: options})
         if path.exists():
             old = read_table(path)
-            same = (old["data"] == data) & (old["options"] == options)
+            same = (old[DATA] == data) & (old[OPTIONS] == options)
             old = old[same & ~old["split"].isin(table["split"])]
             if len(old):
                 table = pd.concat([old, table], ignore_index=True)
@@ -52,7 +56,7 @@ class ScoreTables:
     def of(self, data: str) -> pd.DataFrame:
         """Rows of all methods scored on these cells: by split, then by method."""
         paths = sorted(self.folder.glob("*.csv"), key=lambda path: _place(path.stem))
-        tables = [table[table["data"] == data] for table in map(read_table, paths)]
+        tables = [table[table[DATA] == data] for table in map(read_table, paths)]
         tables = [table for table in tables if len(table)]
         if not tables:
             return pd.DataFrame(columns=["method", "part", "split"])
@@ -66,18 +70,23 @@ def read_table(path: Path) -> pd.DataFrame:
         columns = pd.read_csv(path, nrows=0).columns
         numbers = [name for name in columns if name not in TEXTS]
         missing = {name: [""] for name in numbers}
-        texts = {name: str for name in TEXTS if name in columns}
+        texts = {name: str for name in columns if name in TEXTS}
         options = {"keep_default_na": False, "na_values": missing, "float_precision": "round_trip"}
         table = pd.read_csv(path, dtype=texts, **options).astype({"split": int})
-        return table.assign(**{name: without_apostrophes(table[name]) for name in texts})
+        table = table.assign(**{name: without_apostrophes(table[name]) for name in texts})
+        return with_new_names("scores", table)
     except (ValueError, KeyError) as error:
         raise InputError(f"{path} is no table of scores ({error}): remove it") from error
 
 
 def combined(scores: pd.DataFrame) -> pd.DataFrame:
     """The columns and order of combined_results.csv: seven metrics per method, split and part."""
-    table = scores.rename(columns={"part": "dataset"})
-    return table.reindex(columns=COMBINED).dropna(subset=["macro_f1"])
+    return tidy(scores).rename(columns={"part": "dataset"})[COMBINED]
+
+
+def tidy(scores: pd.DataFrame) -> pd.DataFrame:
+    """Keys, then metrics, of the methods that name one type per cell."""
+    return scores.reindex(columns=TIDY).dropna(subset=["macro_f1"])
 
 
 def per_type(rows: pd.DataFrame) -> pd.DataFrame:
@@ -88,13 +97,13 @@ def per_type(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over splits of every metric, rows (method, dataset).
+    """Mean and standard deviation over splits of every metric, rows (method, part).
 
     Columns are (metric, "mean" or "std"); the standard deviation of a single split is 0.
     """
     metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
-    grouped = combined(scores).groupby(["method", "dataset"], sort=False)[metrics]
-    summary = grouped.agg(["mean", "std"])
+    rows = tidy(scores)[["method", "part", *metrics]]
+    summary = rows.groupby(["method", "part"], sort=False).agg(["mean", "std"])
     deviations = [(metric, "std") for metric in metrics]
     summary[deviations] = summary[deviations].fillna(0.0)
     return summary
@@ -102,7 +111,7 @@ def summarize(scores: pd.DataFrame) -> pd.DataFrame:
 
 def in_short(summary: pd.DataFrame) -> pd.DataFrame:
     """Test scores as a person reads them: mean +- standard deviation, best first."""
-    test = summary.xs("test", level="dataset").sort_values(("macro_f1", "mean"), ascending=False)
+    test = summary.xs("test", level="part").sort_values(("macro_f1", "mean"), ascending=False)
     columns = ["accuracy", "macro_f1", "mcc", "ece_raw", "ece", "fit_seconds"]
     return pd.DataFrame(
         {name: [f"{m:.3f} +- {s:.3f}" for m, s in test[name].to_numpy()] for name in columns},

@@ -150,7 +150,7 @@ def test_uns_says_which_model_this_was_and_when(folder):
     assert about["digest"] == json.loads((folder / "model.json").read_text())["digest"]
     assert about["method"] == METHOD and about["types"].tolist() == list(TYPES)
     assert about["version"] == cc.__version__ and about["layer"] == "X"
-    assert about["genes_found"] == 1.0
+    assert about["genes_found_share"] == 1.0
 
 
 def test_a_model_its_folder_and_the_folder_s_name_say_the_same(folder):
@@ -231,7 +231,7 @@ def test_genes_are_found_by_symbol_in_any_order(caplog):
     with pytest.raises(InputError):
         cc.annotate(few, trained(METHOD), min_genes_found=0.99)
     cc.annotate(few, trained(METHOD), min_genes_found=0.1)
-    assert few.uns["cellclassifier"]["genes_found"] < 0.99
+    assert few.uns["cellclassifier"]["genes_found_share"] < 0.99
 
 
 def test_a_view_becomes_a_copy_of_its_own():

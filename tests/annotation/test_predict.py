@@ -23,7 +23,7 @@ from trained_models import (
     trained,
 )
 
-from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize
+from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
 from cellclassifier.data.match_genes import match_genes
 from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.baselines.classifier import METHODS
@@ -306,20 +306,22 @@ def test_a_summary_adds_up(rows):
     table = summarize(pd.Series(pd.Categorical(predicted, list("ABCDE"))), probability, known)
     assert list(table) == [
         "predicted",
-        "cells",
-        "share",
-        "unknown",
+        "n_cells",
+        "cell_share",
+        "n_unknown",
         "unknown_share",
         "mean_probability",
     ]
-    types, total = table.iloc[:-1], table.iloc[-1]
-    assert set(types["predicted"]) == set(predicted) and total["predicted"] == "all"
-    assert types["cells"].is_monotonic_decreasing
-    assert types["cells"].sum() == total["cells"] == len(rows)
-    assert types["unknown"].sum() == total["unknown"] == (~known).sum()
-    assert types["share"].sum() == pytest.approx(1) and total["share"] == 1
+    total = totals(probability, known)
+    assert set(table["predicted"]) == set(predicted)
+    assert table["n_cells"].is_monotonic_decreasing
+    assert table["n_cells"].sum() == total["n_cells"] == len(rows)
+    assert table["n_unknown"].sum() == total["n_unknown"] == (~known).sum()
+    assert table["cell_share"].sum() == pytest.approx(1)
+    assert total["unknown_share"] == pytest.approx((~known).mean())
+    assert total["mean_probability"] == pytest.approx(probability.mean())
     for row in table.to_dict("records"):
-        own = (predicted == row["predicted"]) | (row["predicted"] == "all")
-        assert row["cells"] == own.sum() and row["unknown"] == (own & ~known).sum()
+        own = predicted == row["predicted"]
+        assert row["n_cells"] == own.sum() and row["n_unknown"] == (own & ~known).sum()
         assert row["unknown_share"] == pytest.approx((~known[own]).mean())
         assert row["mean_probability"] == pytest.approx(probability[own].mean())

@@ -17,7 +17,7 @@ def summary_of(methods, seed=0) -> pd.DataFrame:
     """Mean and standard deviation of every metric, by method and part."""
     rng = np.random.default_rng(seed)
     index = pd.MultiIndex.from_product(
-        [methods, ["train", "val", "test"]], names=["method", "dataset"]
+        [methods, ["train", "val", "test"]], names=["method", "part"]
     )
     names = [*METRICS, "ece", "fit_seconds"]
     columns = pd.MultiIndex.from_product([names, ["mean", "std"]])

@@ -22,7 +22,7 @@ def test_bars_are_the_means_best_first(metric):
     summary = summary_of(METHODS)
     axes = metric_comparison(summary, metric).axes[0]
     bars = {c.get_label(): c for c in axes.containers if hasattr(c, "patches")}
-    test = summary[metric].xs("test", level="dataset")["mean"]
+    test = summary[metric].xs("test", level="part")["mean"]
     expected = sorted(test, reverse=metric != "cross_entropy")
     assert [bar.get_height() for bar in bars["test"].patches] == pytest.approx(expected)
     best = test.idxmin() if metric == "cross_entropy" else test.idxmax()
@@ -35,7 +35,7 @@ def test_score_against_time_draws_every_method():
     summary = summary_of(METHODS)
     axes = score_against_time(summary).axes[0]
     shown = " ".join(text.get_text() for text in texts_of(axes.figure))
-    test = summary.xs("test", level="dataset")
+    test = summary.xs("test", level="part")
     for method in METHODS:
         score = test.loc[method, ("macro_f1", "mean")]
         assert f"{in_a_line(method)}: {score:.2f}" in shown

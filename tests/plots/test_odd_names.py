@@ -37,7 +37,14 @@ def _close_figures():
 
 
 def importances() -> pd.DataFrame:
-    numbers = ["mdi_mean", "mdi_std", "permutation_mean", "permutation_std", "mean_in", "mean_out"]
+    numbers = [
+        "mdi_mean",
+        "mdi_std",
+        "permutation_mean",
+        "permutation_std",
+        "log1p_cp10k_in",
+        "log1p_cp10k_out",
+    ]
     table = pd.DataFrame(RNG.random((N, len(numbers))), columns=numbers)
     return table.assign(gene_symbol=NAMES)
 

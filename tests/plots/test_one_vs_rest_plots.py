@@ -20,7 +20,7 @@ def test_figures_are_drawn_and_say_their_finding(small_cells):
     labels = labels_of(small_cells)
     results = tables.result_table(labels, finished)
     table = tables.importance_table(small_cells, finished)
-    top = table.query("cell_type == 'B' and scheme == 'even'").head(10)
+    top = table.query("cell_type == 'B' and negative_sampling == 'even'").head(10)
     figure = importance(top, "B", "even", 0.97)
     assert figure.get_suptitle().startswith(f"B: {top['gene_symbol'].iloc[0]} and ")
     assert "0.970" in figure.get_suptitle()

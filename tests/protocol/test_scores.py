@@ -70,7 +70,9 @@ def test_rows_of_the_same_splits_cells_or_options_make_way(tmp_path):
 
     def kept():
         found = scores.read_table(tmp_path / "results/scores/a.csv")
-        return sorted(set(zip(found["split"], found["accuracy"], found["data"], strict=True)))
+        return sorted(
+            set(zip(found["split"], found["accuracy"], found["data_digest"], strict=True))
+        )
 
     tables.update(rows_of(splits=(2, 3), value=0.1), "d", "o")
     tables.update(rows_of(splits=(1, 2), value=0.2), "d", "o")

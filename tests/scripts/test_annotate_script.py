@@ -28,7 +28,7 @@ from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.models.baselines.classifier import make_baseline
 
-WRITTEN = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv"}
+WRITTEN = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv", "totals.csv"}
 RECORD = "results/run_annotate.json"
 
 
@@ -65,6 +65,11 @@ def annotations_of(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "annotations.csv", dtype={"cell": str})
 
 
+def totals_of(folder: Path) -> dict:
+    (row,) = pd.read_csv(folder / "totals.csv").to_dict("records")
+    return row
+
+
 @pytest.mark.parametrize("chunk_cells", [7, 1000])
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_the_files_say_what_the_model_says(tmp_path_factory, tmp_path, method, chunk_cells):
@@ -99,8 +104,9 @@ def test_the_tables_agree_with_each_other(model, tmp_path, h5ad):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     pd.testing.assert_frame_equal(pd.read_csv(folder / "summary.csv"), summary, atol=1e-6)
     counted = summary.set_index("predicted")
-    assert counted["cells"].drop("all").to_dict() == table["predicted"].value_counts().to_dict()
-    assert counted.loc["all", ["cells", "unknown"]].tolist() == [50, (~table["known"]).sum()]
+    assert counted["n_cells"].to_dict() == table["predicted"].value_counts().to_dict()
+    total = totals_of(folder)
+    assert (total["n_cells"], total["n_unknown"]) == (50, (~table["known"]).sum())
 
 
 def test_the_copy_has_the_annotations_and_the_input_is_as_before(model, tmp_path, h5ad):
@@ -212,7 +218,7 @@ def test_the_share_of_genes_found_is_weighted_by_importance(model, tmp_path, cap
     refused("expected", model, tmp_path, path, min_genes_found=expected + 1e-3)
     run(model, tmp_path, path, min_genes_found=expected - 1e-3)
     record = json.loads((tmp_path / RECORD).read_text())
-    assert record["files"]["few"]["genes_found"] == pytest.approx(expected, rel=1e-5)
+    assert record["files"]["few"]["genes_found_share"] == pytest.approx(expected, rel=1e-5)
     assert f"({100 * expected:.1f} % of their importance)" in caplog.text
 
 
@@ -233,10 +239,13 @@ def test_the_run_record(model, tmp_path, h5ad):
     }
     about = json.loads((tmp_path / "annotations/b/about.json").read_text())
     assert about == record["files"]["b"] | {"model": record["model"]}
-    assert record["files"] == {
-        "new": {"file": str(h5ad), "cells": 50, "genes_found": 1.0},
-        "b": {"file": str(npy), "cells": 20, "genes_found": 1.0},
-    }
+    assert [facts["file"] for facts in record["files"].values()] == [str(h5ad), str(npy)]
+    for name, facts in record["files"].items():
+        written = totals_of(tmp_path / "annotations" / name)
+        assert list(facts) == list(written) and facts.pop("file") == written.pop("file")
+        assert facts == pytest.approx(written, abs=1e-6)
+    assert [facts["n_cells"] for facts in record["files"].values()] == [50, 20]
+    assert {facts["genes_found_share"] for facts in record["files"].values()} == {1.0}
     assert set(record["steps"]) == {"model", "open", "annotate", "outputs"}
     assert record["options"]["chunk_cells"] == 30 and record["options"]["model"] == str(model)
 

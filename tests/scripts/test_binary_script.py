@@ -67,7 +67,7 @@ def test_columns_are_the_fixed_ones(first_run):
     assert results["Negative Sampling"].tolist() == ["even", "random"] * 3
     importances = pd.read_csv(first_run / "results/binary_rf_importances.csv")
     assert importances.columns.tolist() == list(binary_tables.IMPORTANCE_COLUMNS)
-    for _, rows in importances.groupby(["cell_type", "scheme"]):
+    for _, rows in importances.groupby(["cell_type", "negative_sampling"]):
         assert (np.diff(rows["mdi_mean"]) <= 0).all()
 
 
@@ -80,7 +80,7 @@ def test_natural_scores_follow_from_the_written_predictions(first_run):
             name = f"binary_rf_{row['Negative Sampling']}-split{seed}.parquet"
             table = pd.read_parquet(first_run / "predictions" / name)
             assert (table["part"] != "train").all()
-            assert (parts.loc[table["cell"], str(seed)].to_numpy() == table["part"]).all()
+            assert (parts.loc[table["cell"], f"part_{seed}"].to_numpy() == table["part"]).all()
             is_type = table["label"] == row["Cell Type"]
             scores.append(average_precision_score(is_type, table[row["Cell Type"]]))
         assert row["Natural AUPRC"] == pytest.approx(np.mean(scores), abs=1e-5)
@@ -170,7 +170,7 @@ def top_genes(shared, tmp_path_factory):
     fits = [fit for fit in binary.plan_fits(labels, [42]) if fit.cell_type in wanted]
     finished = dict(binary.fit_all(fits, cells, parts, binary.ForestOptions(), jobs=2))
     table = binary_tables.importance_table(cells, finished)
-    groups = table.groupby(["cell_type", "scheme"])
+    groups = table.groupby(["cell_type", "negative_sampling"])
     return {key: set(rows.head(10)["gene_symbol"]) for key, rows in groups}
 
 

@@ -21,7 +21,7 @@ from geneformer_help import GENES, write_dictionaries, write_network
 import finetune_geneformer as script
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.classifier import GeneformerClassifier
-from cellclassifier.protocol.scores import COMBINED
+from cellclassifier.protocol.scores import TIDY
 
 TINY = ("--from-scratch", "--layers", "1", "--width", "8", "--batch-size", "10", "--device", "cpu")
 
@@ -100,8 +100,8 @@ def test_every_output_is_there(first_run):
     assert expected <= found
     assert not any(".checkpoints" in name for name in found)
     results = csv_of(output, "fine_tuning/fine_tuning_results")
-    assert results.columns.tolist() == COMBINED
-    assert results["dataset"].tolist() == ["train", "val", "test"] * 2
+    assert results.columns.tolist() == TIDY
+    assert results["part"].tolist() == ["train", "val", "test"] * 2
     history = csv_of(output, "fine_tuning/training_history")
     assert history.groupby(["split", "stage"]).size().tolist() == [2, 1, 2, 1]
     said = (output / "results/fine_tuning/fine_tuning_log.txt").read_text()

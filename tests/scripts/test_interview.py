@@ -16,6 +16,7 @@ from cellclassifier.data.options import CellsOptions
 from cellclassifier.errors import InputError
 from cellclassifier.interview import embedding
 from cellclassifier.interview import inspect as inspecting
+from cellclassifier.interview.numbers import numbers_of_file
 from cellclassifier.interview.summary import data_summary
 from cellclassifier.plots import interview as interview_plots
 
@@ -58,6 +59,7 @@ def test_table_and_outputs(tmp_path, small_cells, said):
     written = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert written == {
         "data_summary.csv",
+        "data_remarks.csv",
         "cells_per_type.csv",
         "run_interview.json",
         "cells_per_type.png",
@@ -67,8 +69,25 @@ def test_table_and_outputs(tmp_path, small_cells, said):
     }
     types = pd.read_csv(tmp_path / "out/results/cells_per_type.csv")
     assert types["n_cells"].tolist() == [40, 40, 40]
-    assert types["share"].sum() == pytest.approx(1, abs=1e-5)
+    assert types["cell_share"].sum() == pytest.approx(1, abs=1e-5)
     assert "labels" in "\n".join(said())
+
+
+def test_the_numbers_can_be_computed_with(tmp_path, small_cells):
+    """Every value of data_summary.csv is a number, and the one that the matrix gives."""
+    run(write_cells(tmp_path / "cells.npy", small_cells), tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out/results/data_summary.csv")
+    values, dense = table.set_index(["quantity", "statistic"])["value"], small_cells.X.toarray()
+    assert values.dtype == float and values.index.is_unique
+    assert values["cells", "number"] == 120 and values["types", "number"] == 3
+    assert values["entries", "zero_share"] == pytest.approx((dense == 0).mean(), abs=1e-6)
+    assert values["entries", "largest"] == dense.max()
+    low = np.quantile(dense.sum(axis=1), 0.05)
+    assert values["counts_per_cell", "quantile_05"] == pytest.approx(low)
+    assert values["labels_recovered_by_largest_type", "share"] == pytest.approx(1 / 3, abs=1e-6)
+    assert np.isnan(values["mitochondrial_share", "median"])  # no gene is named MT-...
+    remarks = pd.read_csv(tmp_path / "out/results/data_remarks.csv")
+    assert remarks["topic"].tolist() == ["file", "gene_ids", "labels"]
 
 
 @pytest.mark.slow
@@ -76,7 +95,7 @@ def test_same_bytes_twice(tmp_path, small_cells):
     path = write_cells(tmp_path / "cells.npy", small_cells)
     for name in ("one", "two"):
         run(path, tmp_path / name)
-    for name in ("data_summary", "cells_per_type"):
+    for name in ("data_summary", "data_remarks", "cells_per_type"):
         one, two = (tmp_path / f / f"results/{name}.csv" for f in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
 
@@ -251,7 +270,7 @@ def test_command_line(tmp_path):
 
 def test_symbols_of_real_cells(shared):
     found = inspect(shared / "data/cells.npy")
-    table = values_of(data_summary(found))
+    table = values_of(data_summary(found, numbers_of_file(found)))
     assert table["genes without a symbol"] == "1,818"
     assert table["mitochondrial share"].startswith("2.0%")
     assert found.suspicious == []

@@ -48,7 +48,7 @@ class Trial:
     n_genes: int
     train: dict[str, float]
     val: dict[str, float]  # empty without validation cells
-    fit_seconds: float  # features included
+    seconds: float  # features included
 
 
 @dataclass
@@ -152,18 +152,19 @@ class Baseline(GeneClassifier):
         return np.concatenate(chunks)
 
     def trial_table(self, scores: pd.DataFrame, split: int) -> pd.DataFrame:
-        """One row per grid point: its metrics, hyperparameters, and whether it was chosen.
+        """One row per grid point: hyperparameters, whether it was chosen, seconds, metrics.
 
         scores: the chosen model's rows of metrics per part; only it has test metrics.
         """
         test = scores.set_index("part").loc["test", list(METRICS)]
         rows = []
         for i, trial in enumerate(self.trials_):
-            row = {f"train_{name}": trial.train[name] for name in METRICS}
+            row = {"method": self.method, "split": split, "selected": i == self.best_}
+            row |= {"n_genes": trial.n_genes, **trial.parameters}
+            row |= {"trial_seconds": trial.seconds}
+            row |= {f"train_{name}": trial.train[name] for name in METRICS}
             row |= {f"val_{name}": trial.val.get(name) for name in METRICS}
             row |= {f"test_{name}": test[name] if i == self.best_ else None for name in METRICS}
-            row |= {"method": self.method, "n_genes": trial.n_genes, **trial.parameters}
-            row |= {"split": split, "selected": i == self.best_, "fit_seconds": trial.fit_seconds}
             rows.append(row)
         return pd.DataFrame(rows)
 

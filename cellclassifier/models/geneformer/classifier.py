@@ -37,7 +37,8 @@ HISTORY_COLUMNS = [
     "val_loss",
     "val_accuracy",
     "val_macro_f1",
-    "val_baseline_accuracy",
+    "val_masked_gene_accuracy",
+    "val_masked_gene_baseline_accuracy",
     "learning_rate",
 ]
 

@@ -104,7 +104,7 @@ class MaskedGeneTask(TokenTask):
     def evaluate(self, network) -> dict[str, float]:
         """Loss and accuracy over masked genes of the validation cells, and the baseline.
 
-        baseline_accuracy: of naming the gene that is most frequent in the training cells.
+        masked_gene_baseline_accuracy: of naming the gene that is most frequent in training cells.
         """
         if self.validation is None:
             return {}
@@ -117,7 +117,8 @@ class MaskedGeneTask(TokenTask):
         inference.for_batches(device_batches(inference, self.validation, SCORES_PART), add)
         *totals, n_masked = inference.summed(sums)
         loss, accuracy, baseline = (float(value / n_masked) for value in totals)
-        return {"loss": loss, "accuracy": accuracy, "baseline_accuracy": baseline}
+        named = {"accuracy": accuracy, "baseline_accuracy": baseline}
+        return {"loss": loss} | {f"masked_gene_{name}": value for name, value in named.items()}
 
     def _sums(self, inference: Inference, inputs: Inputs) -> np.ndarray:
         """Of one batch; all but four numbers stay on the device."""

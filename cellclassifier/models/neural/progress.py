@@ -9,7 +9,7 @@ from tqdm import tqdm
 from cellclassifier.models.neural.task import Task
 from cellclassifier.output.processes import is_first
 
-SHOWN = ("train_loss", "val_loss", "val_macro_f1", "val_accuracy")
+SHOWN = ("train_loss", "val_loss", "val_macro_f1", "val_accuracy", "val_masked_gene_accuracy")
 
 
 class Progress:

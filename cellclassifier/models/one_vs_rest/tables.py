@@ -50,17 +50,17 @@ RESULT_COLUMNS = (
 )
 IMPORTANCE_COLUMNS = (
     "cell_type",
-    "scheme",
+    "negative_sampling",
     "gene_id",
     "gene_symbol",
     "mdi_mean",
     "mdi_std",
     "permutation_mean",
     "permutation_std",
-    "mean_in",
-    "mean_out",
-    "fraction_in",
-    "fraction_out",
+    "log1p_cp10k_in",
+    "log1p_cp10k_out",
+    "expressing_share_in",
+    "expressing_share_out",
 )
 Finished = dict[Fit, dict[str, pd.DataFrame]]
 
@@ -106,9 +106,9 @@ def importance_table(cells: ad.AnnData, finished: Finished) -> pd.DataFrame:
 
     mdi: mean decrease in impurity, 0 in a repeat that did not select the gene. permutation: AUROC
     lost when the gene is shuffled over held-out cells, the mean over the repeats in which it was
-    measured; empty where it never was, exactly 0 where no tree looks at the gene. mean_in and
-    mean_out: mean log(1 + counts per 10,000) in the type and in all other cells; fraction_in and
-    fraction_out: the shares of cells with any count.
+    measured; empty where it never was, exactly 0 where no tree looks at the gene. log1p_cp10k_in
+    and _out: mean log(1 + counts per 10,000) in the type and in all other cells;
+    expressing_share_in and _out: the shares of cells with any count.
     """
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     tables = []  # of a type and scheme each
@@ -121,7 +121,8 @@ def importance_table(cells: ad.AnnData, finished: Finished) -> pd.DataFrame:
             ]
             if genes:
                 table = _importances(genes).join(expression.set_index(cells.var_names))
-                table = table.assign(cell_type=name, scheme=scheme, gene_id=cells.var_names)
+                table = table.assign(cell_type=name, negative_sampling=scheme)
+                table["gene_id"] = cells.var_names
                 table["gene_symbol"] = cells.var["gene_symbol"].to_numpy()
                 table = table.sort_values(["mdi_mean", "gene_id"], ascending=[False, True])
                 tables.append(table[list(IMPORTANCE_COLUMNS)])
@@ -138,13 +139,13 @@ def _importances(genes: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def in_and_out(counts: sp.csr_matrix, labels: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Per type a table of every gene (rows): mean_in, mean_out, fraction_in, fraction_out."""
+    """Per type a table of every gene (rows), the last columns of ``IMPORTANCE_COLUMNS``."""
     types, codes = np.unique(labels, return_inverse=True)
     member = sp.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))))
     expression = log_normalize(counts, total_counts(counts))
-    sums = {"mean": (member @ expression).toarray()}
+    sums = {"log1p_cp10k": (member @ expression).toarray()}
     expression.data[:] = 1
-    sums["fraction"] = (member @ expression).toarray()  # cells with any count
+    sums["expressing_share"] = (member @ expression).toarray()  # cells with any count
     n_in = np.bincount(codes)
     tables = {}
     for i, name in enumerate(types):

@@ -54,16 +54,22 @@ def test_importance_table_holds_every_gene_and_the_right_means(small_cells):
     _, finished = fits_of_small_cells()
     table = tables.importance_table(small_cells, finished)
     assert table.columns.tolist() == list(tables.IMPORTANCE_COLUMNS)
-    sizes = table.groupby(["cell_type", "scheme"]).size()
+    sizes = table.groupby(["cell_type", "negative_sampling"]).size()
     assert len(sizes) == 6 and (sizes == small_cells.n_vars).all()
-    assert table.groupby(["cell_type", "scheme"])["mdi_mean"].sum().to_numpy() == pytest.approx(1)
+    assert table.groupby(["cell_type", "negative_sampling"])[
+        "mdi_mean"
+    ].sum().to_numpy() == pytest.approx(1)
     dense = log_normalize(small_cells.X, total_counts(small_cells.X)).toarray()
     is_type = (small_cells.obs["cell_type"] == "NK").to_numpy()
-    rows = table.query("cell_type == 'NK' and scheme == 'even'").set_index("gene_id")
+    rows = table.query("cell_type == 'NK' and negative_sampling == 'even'").set_index("gene_id")
     rows = rows.loc[small_cells.var_names]
-    assert rows["mean_in"].to_numpy() == pytest.approx(dense[is_type].mean(axis=0), rel=1e-5)
-    assert rows["mean_out"].to_numpy() == pytest.approx(dense[~is_type].mean(axis=0), rel=1e-5)
-    assert rows["fraction_out"].to_numpy() == pytest.approx((dense[~is_type] > 0).mean(axis=0))
+    assert rows["log1p_cp10k_in"].to_numpy() == pytest.approx(dense[is_type].mean(axis=0), rel=1e-5)
+    assert rows["log1p_cp10k_out"].to_numpy() == pytest.approx(
+        dense[~is_type].mean(axis=0), rel=1e-5
+    )
+    assert rows["expressing_share_out"].to_numpy() == pytest.approx(
+        (dense[~is_type] > 0).mean(axis=0)
+    )
     mdi = np.zeros((2, small_cells.n_vars))
     for i, seed in enumerate(SEEDS):
         genes = finished[forests.Fit("NK", "even", seed)]["genes"]
@@ -78,7 +84,12 @@ def test_the_genes_that_make_a_type_come_first(small_cells):
     cells = make_cells(400)  # type NK: gene_10 to gene_19 are three-fold
     _, finished = fitted(cells, seeds=(42,))
     table = tables.importance_table(cells, finished)
-    top = table.query("cell_type == 'NK' and scheme == 'random'").head(10)
+    top = table.query("cell_type == 'NK' and negative_sampling == 'random'").head(10)
     own = {f"gene_{i}" for i in range(10, 20)}
     assert len(own & set(top["gene_id"])) >= 7
-    assert (top.set_index("gene_id").eval("mean_in > mean_out").reindex(list(own)).dropna()).all()
+    assert (
+        top.set_index("gene_id")
+        .eval("log1p_cp10k_in > log1p_cp10k_out")
+        .reindex(list(own))
+        .dropna()
+    ).all()
