@@ -5,7 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "embedding": ["embedded"],
+        "embedding": ["N_NEIGHBORS", "embedded"],
         "inspect": ["inspect_cells"],
         "label_origin": ["origin_of_labels"],
         "summary": ["cells_per_type", "data_summary"],
