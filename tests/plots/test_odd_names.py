@@ -70,7 +70,7 @@ def curves():
 
 def plane():
     cells = cells_in_clusters(NAMES, len(LABELS))
-    groups = pd.Series(np.where(LABELS == NAMES[0], "_x", LABELS), cells.obs_names, name=NAMES[1])
+    groups = pd.Series(np.where(NAMES[0] == LABELS, "_x", LABELS), cells.obs_names, name=NAMES[1])
     agreement = {"all": 0.5, "X_umap": 0.5}
     return embedding.cells_in_plane(cells, "X_umap", agreement, 15, groups)
 
