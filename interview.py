@@ -108,12 +108,9 @@ def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
     order = data.features.similarity_order(profiles)
     out.figure("type_similarity", plots.interview.similarity(profiles, order))
     shown, agreement = interview.embedded(cells, config.seed, config.umap)
-    labels = shown.obs["cell_type"].to_numpy().astype(str)
-    for key, name in (("X_pca", "PCA"), ("X_umap", "UMAP")):
+    for key, name in (("X_pca", "pca"), ("X_umap", "umap")):
         if key in shown.obsm:
-            places = shown.obsm[key][:, :2]
-            figure = plots.interview.scatter(places, labels, order, name, agreement)
-            out.figure(name.lower(), figure)
+            out.figure(name, plots.cells_in_plane(shown, key, agreement, interview.N_NEIGHBORS))
 
 
 def _wrapped(table: pd.DataFrame) -> str:

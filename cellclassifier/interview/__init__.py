@@ -5,7 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "embedding": ["embedded"],
+        "embedding": ["N_NEIGHBORS", "embedded"],
         "inspect": ["inspect_cells"],
         "label_origin": ["origin_of_labels"],
         "numbers": ["as_table", "numbers_of_file", "numbers_of_labels"],

@@ -15,13 +15,13 @@ N_NEIGHBORS = 15
 N_QUERIES = 2000  # cells whose neighbours are looked up
 
 
-def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, float]:
+def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, dict[str, float]]:
     """A PCA (and UMAP) of the cells by scanpy, and how many neighbours share a cell's type.
 
     Looks at no more than ``MAX_SHOWN`` cells, drawn within the types, and their ``N_SHOWN_GENES``
     genes of highest dispersion, log-normalised, as a sparse matrix. Returns cells with
-    obsm["X_pca"] (and obsm["X_umap"]), and the mean share of the ``N_NEIGHBORS`` nearest cells (in
-    the PCA's space) that have the same type.
+    obsm["X_pca"] (and obsm["X_umap"]), and the mean share of the ``N_NEIGHBORS`` nearest cells that
+    have the same type: in all components ("all"), and in each plane that is drawn, by its key.
     """
     import scanpy as sc
 
@@ -37,7 +37,11 @@ def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, floa
     if umap:
         sc.pp.neighbors(result, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)
         sc.tl.umap(result, random_state=seed)
-    return result, _neighbour_agreement(result.obsm["X_pca"], labels, seed)
+    spaces = {"all": result.obsm["X_pca"], "X_pca": result.obsm["X_pca"][:, :2]}
+    if umap:
+        spaces["X_umap"] = result.obsm["X_umap"]
+    agreement = {key: _neighbour_agreement(space, labels, seed) for key, space in spaces.items()}
+    return result, agreement
 
 
 def _neighbour_agreement(space: np.ndarray, labels: np.ndarray, seed: int) -> float:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = expose(
         "comparison": ["metric_comparison", "score_against_time"],
         "confusion": ["confusion_matrix"],
         "dot_plot": ["marker_dots", "markers"],
+        "embedding": ["cells_in_plane"],
         "feature_importance": ["importance"],
         "one_vs_rest_scores": ["auroc_heatmap"],
         "style": ["METRIC_NAMES"],

@@ -11,11 +11,9 @@ from cellclassifier.plots.heatmap import annotated_heatmap
 from cellclassifier.plots.style import (
     COLORS,
     bare,
-    color_of,
     plain_text,
     short,
     title_above,
-    type_marker,
 )
 
 MAX_CELLS_IN_VIOLIN = 5000  # of a type: a violin of more looks the same
@@ -93,42 +91,6 @@ def _violins_of(axes, groups: list[np.ndarray], color: str) -> None:
         )
         parts["bodies"][0].set(facecolor=color, alpha=0.65)
         axes.plot([np.median(group)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=1.5)
-
-
-@plain_text
-def scatter(
-    places: np.ndarray, labels: np.ndarray, types, axis_name: str, agreement: float
-) -> Figure:
-    """Cells in the plane, coloured by type.
-
-    places: (n_cells, 2); types: names in the order of the legend; agreement: share of the nearest
-    neighbours that have a cell's own type.
-    """
-    figure, axes = plt.subplots(figsize=(7.0, 5.6))
-    _draw_cells(axes, places, labels, types)
-    for i, name in enumerate(types):  # for the legend, larger than the cells
-        axes.scatter(
-            [], [], label=name, s=40, linewidths=0, color=color_of(i), marker=type_marker(i)
-        )
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axes.set(xlabel=f"{axis_name} 1", ylabel=f"{axis_name} 2", xticks=[], yticks=[])
-    bare(axes)
-    title = f"{agreement:.0%} of a cell's nearest neighbours are of its own type"
-    return title_above(figure, f"{title}\n({len(labels):,} cells)")
-
-
-def _draw_cells(axes, places: np.ndarray, labels: np.ndarray, types) -> None:
-    """In random order, so that no type covers another; one call for each shape of points."""
-    size = np.clip(30_000 / len(labels), 3, 22)
-    order = np.random.default_rng(0).permutation(len(labels))
-    look = {name: (color_of(i), type_marker(i)) for i, name in enumerate(types)}
-    colors = np.array([look[name][0] for name in labels])
-    shapes = np.array([look[name][1] for name in labels])
-    for shape in dict.fromkeys(look[name][1] for name in types):
-        some = order[shapes[order] == shape]
-        if len(some):
-            x, y = places[some].T
-            axes.scatter(x, y, c=colors[some], s=size, marker=shape, linewidths=0, alpha=0.7)
 
 
 @plain_text

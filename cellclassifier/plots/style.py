@@ -121,15 +121,14 @@ def title_of_axes(axes: Axes, text: str, **options) -> None:
 def title_above(figure: Figure, text: str, gap_inches: float = 0.1) -> Figure:
     """Put ``text`` at the left, above everything the figure holds already; returns the figure.
 
-    Where a line is wider than all of that, the whole text is wrapped anew. The title may lie beyond
-    the figure's edge: save with ``bbox_inches="tight"``, as output.Output does.
+    Lines are wrapped at the width of all of that. The title may lie beyond the figure's edge: save
+    with ``bbox_inches="tight"``, as output.Output does.
     """
     figure.canvas.draw()
     box = figure.get_tightbbox()  # in inches
     width, height = figure.get_size_inches()
     letters = int(max(box.width, NARROWEST_TITLE) * LETTERS_PER_INCH)
-    if max(map(len, text.splitlines())) > letters:
-        text = textwrap.fill(text, letters)
+    text = "\n".join(textwrap.fill(line, letters) for line in text.splitlines())
     place = {"x": box.x0 / width, "y": (box.y1 + gap_inches) / height}
     figure.suptitle(text, **place, ha="left", va="bottom", fontsize=TITLE_POINTS)
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figures import reliability_of, summary_of
+from planes import cells_in_clusters
 
 from cellclassifier.output.files import write_figure
 from cellclassifier.plots import (
@@ -16,6 +17,7 @@ from cellclassifier.plots import (
     comparison,
     confusion,
     dot_plot,
+    embedding,
     feature_importance,
     interview,
     novelty,
@@ -73,6 +75,13 @@ def curves():
     return calibration.reliability_curves(tables, dict.fromkeys(METHODS, 0.1))
 
 
+def plane():
+    cells = cells_in_clusters(NAMES, len(LABELS))
+    groups = pd.Series(np.where(NAMES[0] == LABELS, "_x", LABELS), cells.obs_names, name=NAMES[1])
+    agreement = {"all": 0.5, "X_umap": 0.5}
+    return embedding.cells_in_plane(cells, "X_umap", agreement, 15, groups)
+
+
 NUMBERS = pd.DataFrame({"cell_type": NAMES, "n_cells": 20})
 COUNTS = RNG.integers(1, 99, len(LABELS))
 FIGURES = {
@@ -84,7 +93,7 @@ FIGURES = {
     "importance": lambda: feature_importance.importance(importances(), NAMES[0], "even", 0.9),
     "numbers": lambda: interview.cell_numbers(NUMBERS),
     "violins": lambda: interview.violins(COUNTS, COUNTS, LABELS, NAMES),
-    "scatter": lambda: interview.scatter(PLACES, LABELS, NAMES, "PCA", 0.5),
+    "plane": plane,
     "similarity": lambda: interview.similarity(SQUARE, NAMES),
     "annotated": annotated,
     "aurocs": aurocs,
