@@ -39,7 +39,7 @@ class Config(RunOptions, SplitOptions, CellsOptions):
     """Options of the comparison."""
 
     methods: tuple[str, ...] = field(default=METHODS, metadata={"changes_results": False})
-    """which methods to compare"""
+    """which methods to compare; augmented_regression and augmented_network need torch"""
 
     n_genes: int | None = None
     """genes that each method selects; default: each method's own number"""
@@ -58,11 +58,11 @@ def main(config: Config) -> pd.DataFrame:
         cells = protocol.subset(data.read_cells(config), config)
         parts = protocol.split_all(cells, config)
 
-    versions = {method: models.RECIPES[method].version for method in config.methods}
+    versions = {method: models.version_of(method) for method in config.methods}
     for method, split in run.plan(versions, cells, parts):
         jobs = config.jobs or available_cores()
         options = {"n_genes": config.n_genes, "quick": config.quick, "jobs": jobs}
-        model = models.make_baseline(method, seed=split, **options)
+        model = models.make_method(method, seed=split, **options)
         result = protocol.evaluate(model, cells, parts[split], split)
         run.keep(result, trials=model.trial_table(result.scores, split))
 

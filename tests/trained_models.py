@@ -11,7 +11,8 @@ import numpy as np
 from conftest import make_cells
 
 from cellclassifier.interface import GeneClassifier
-from cellclassifier.models.baselines.classifier import METHODS, make_baseline
+from cellclassifier.models.baselines.classifier import make_baseline
+from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.protocol.evaluation import Evaluation, evaluate
 
 EVERY_METHOD = (*METHODS, "geneformer")

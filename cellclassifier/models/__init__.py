@@ -5,12 +5,13 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "baselines.classifier": ["make_baseline", "require_known"],
+        "augmented.options": ["AugmentedOptions"],
         "baselines.options": ["METHODS"],
         "baselines.recipes": ["RECIPES"],
         "baselines.tables": ["grid_table"],
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
+        "methods": ["make_method", "require_known", "version_of"],
         "one_vs_rest.options": ["SCHEMES", "ForestOptions"],
     },
 )

@@ -14,6 +14,8 @@ METHOD_ORDER = (
     "random_forest",
     "gbdt",
     "soft_vote",
+    "augmented_regression",
+    "augmented_network",
     "geneformer",
 )
 

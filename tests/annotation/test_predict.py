@@ -26,7 +26,7 @@ from trained_models import (
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
 from cellclassifier.data.match_genes import match_genes
 from cellclassifier.interface import GeneClassifier, Outputs
-from cellclassifier.models.baselines.classifier import METHODS
+from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.trust.calibration import Calibration
 from cellclassifier.trust.novelty import Novelty

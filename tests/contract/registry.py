@@ -12,11 +12,19 @@ from tiny_models import Centroids, OneVsRest
 from trained_models import PARTS, known_cells, new_model
 
 from cellclassifier.interface import Classifier, GeneClassifier
+from cellclassifier.models.augmented.classifier import AugmentedClassifier
+from cellclassifier.models.augmented.options import HIDDEN, AugmentedOptions
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel
 from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.protocol.targets import Targets
+
+
+def augmented(method: str) -> AugmentedClassifier:
+    """Of few epochs of small steps."""
+    options = AugmentedOptions(n_genes=40, epochs=4, batch_size=32, learning_rate=0.01)
+    return AugmentedClassifier(method, options, seed=1)
 
 
 def cells(seed: int = 0):
@@ -43,9 +51,13 @@ class System:
     examples: Callable[[int], tuple[object, Targets]] = cells
     """seed -> 240 inputs and their answers; other seeds, other inputs of the same kind"""
 
+    missing_is_zero: bool = True
+    """whether a gene that a file does not have is taken for one without counts"""
+
 
 SYSTEMS = {
     **{method: System(partial(new_model, method)) for method in METHODS},
+    **{method: System(partial(augmented, method), missing_is_zero=False) for method in HIDDEN},
     "geneformer": System(partial(new_model, "geneformer")),
     "nearest_centroid": System(Centroids),
     "several_labels": System(OneVsRest, arrays),

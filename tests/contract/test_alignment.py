@@ -1,4 +1,4 @@
-"""Genes are found by name, whatever their order and spelling; those that are missing are zeros."""
+"""Genes are found by name, whatever their order and spelling; what missing ones count as."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import anndata as ad
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from contract.registry import GENES, new_inputs, trained
+from contract.registry import GENES, SYSTEMS, new_inputs, trained
 
 from cellclassifier.data.gene_counts import GeneCounts
 
@@ -47,12 +47,18 @@ def test_any_spelling(model, cells):
     same(model, in_a_column, cells)
 
 
-def test_missing_genes_count_as_zeros(model, cells):
-    """A file without some genes predicts as one in which they were never counted."""
+@pytest.mark.parametrize("name", GENES)
+def test_missing_genes_count_as_zeros_or_are_known_to_be_missing(name):
+    """A file without some genes predicts as one in which they were never counted, or otherwise."""
+    model, cells = trained(name), new_inputs(GENES[0])
     without = cells[:, 15:].copy()
     n = cells.n_obs
     zeros = sp.hstack([sp.csr_matrix((n, 15), dtype=np.float32), without.X]).tocsr()
-    same(model, without, ad.AnnData(zeros, obs=cells.obs, var=cells.var))
+    never_counted = ad.AnnData(zeros, obs=cells.obs, var=cells.var)
+    if SYSTEMS[name].missing_is_zero:
+        same(model, without, never_counted)
+    else:
+        assert not np.allclose(model.predict_proba(without), model.predict_proba(never_counted))
     assert (model.predict_proba(without) != model.predict_proba(cells)).any() or (
         model.method == "majority"
     )

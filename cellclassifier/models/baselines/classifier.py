@@ -28,7 +28,6 @@ from cellclassifier.models.baselines.fitted import (
     types_in,
 )
 from cellclassifier.models.baselines.importance import feature_importance
-from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
 from cellclassifier.models.baselines.skops_file import load_parts, save_parts
 from cellclassifier.protocol.metrics import METRICS
@@ -227,19 +226,9 @@ class Baseline(GeneClassifier):
 
 def make_baseline(method: str, **options) -> Baseline:
     """A baseline by its name; InputError for a name that is none."""
-    require_known((method,))
+    if method not in RECIPES:
+        raise InputError(f"unknown method {method}: expected one of {', '.join(RECIPES)}")
     return Baseline(method, **options)
-
-
-def require_known(methods: tuple[str, ...]) -> None:
-    """Raise InputError for a name that is no method's, that is there twice, or for no name."""
-    unknown = [name for name in methods if name not in RECIPES]
-    if unknown or not methods:
-        found = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
-        raise InputError(f"{found}: expected one or more of {', '.join(METHODS)}")
-    twice = [name for name in METHODS if methods.count(name) > 1]
-    if twice:
-        raise InputError(f"--methods names {', '.join(twice)} more than once: once is enough")
 
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:

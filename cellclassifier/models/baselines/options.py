@@ -3,4 +3,4 @@
 from cellclassifier.protocol.options import METHOD_ORDER
 
 # recipes.py says what each of them is.
-METHODS = METHOD_ORDER[: METHOD_ORDER.index("geneformer")]
+METHODS = METHOD_ORDER[: METHOD_ORDER.index("soft_vote") + 1]

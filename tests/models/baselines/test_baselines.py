@@ -12,7 +12,8 @@ import pytest
 import skops.io
 from conftest import ROOT, make_cells
 
-from cellclassifier.models.baselines.classifier import METHODS, RECIPES, Baseline, make_baseline
+from cellclassifier.models.baselines.classifier import RECIPES, Baseline, make_baseline
+from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.protocol.metrics import METRICS, score
 
 LEARNERS = [method for method in METHODS if method != "majority"]

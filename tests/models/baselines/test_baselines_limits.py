@@ -21,7 +21,8 @@ from trained_models import N_GENES, saved_in
 from cellclassifier.data.features import CountFeatures
 from cellclassifier.errors import InputError
 from cellclassifier.model_folder import seal
-from cellclassifier.models.baselines.classifier import METHODS, Baseline, make_baseline
+from cellclassifier.models.baselines.classifier import Baseline, make_baseline
+from cellclassifier.models.baselines.options import METHODS
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Networks that learn from cells as another laboratory might have measured them."""
