@@ -49,5 +49,4 @@ def relative_counts(cells: ad.AnnData) -> np.ndarray:
 
 
 def _share(found: np.ndarray) -> str:
-    n = int(found.sum())
-    return f"{n:,} cells ({n / len(found):.1%}) have"
+    return f"{found.sum():,} of {len(found):,} cells ({found.mean():.1%}) have"

@@ -39,5 +39,8 @@ def test_what_was_not_tested_is_named(cells):
     cells.obs["has_type"] = True
     rows = dict(about_droplets(cells))
     assert all(text.startswith("not tested") for text in rows.values())
-    assert "1 cells (0.8%) have over 2 times" in rows["doublets"] and "Scrublet" in rows["doublets"]
-    assert "1 cells (0.8%) have under 0.2 times" in rows["empty droplets"]
+    assert (
+        "1 of 120 cells (0.8%) have over 2 times" in rows["doublets"]
+        and "Scrublet" in rows["doublets"]
+    )
+    assert "1 of 120 cells (0.8%) have under 0.2 times" in rows["empty droplets"]
