@@ -9,8 +9,10 @@ refuse, and says what is suspicious about them. Outputs, under model_output/:
     results/data_summary.csv             every number of the table: quantity, statistic, value
     results/data_remarks.csv             what is suspicious, and the sentence: topic, remark
     results/cells_per_type.csv           cells, share, median counts and genes of every type
+    results/cells_per_type_and_group.csv, results/group_mixing.csv (--group-key)
+                                         types by group, and whether types split by group
     plots/cells_per_type.png, plots/counts_and_genes.png
-    plots/pca.png (and umap.png)         cells coloured by type
+    plots/pca.png (and umap.png)         cells coloured by type, and by group
     plots/type_similarity.png            correlation of the types' mean profiles
     results/run_interview.json
 """
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from cellclassifier import cli, data, interview, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores, require_positive
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100  # of the printed table
 INDENT = 28  # of its values
+MOST_GROUPS = 8  # beside each other in the printed table
 BLANK = " " * INDENT
 log = logging.getLogger("cellclassifier.interview")
 
@@ -45,7 +49,7 @@ class Config(CellsOptions, CommonOptions):
     """Options of the interview."""
 
     umap: bool = False
-    """also draw a UMAP (half a minute more)"""
+    """also draw a UMAP (a minute more)"""
 
 
 def main(config: Config) -> pd.DataFrame:
@@ -55,8 +59,10 @@ def main(config: Config) -> pd.DataFrame:
     out = output.Output(config.output)
     record = output.RunRecord("interview", config, out)
 
+    log.info("Reading the cells ...")
     with record.step("read"):
         inspected = interview.inspect_cells(config)
+    log.info("Counting %s cells by type ...", f"{inspected.cells.n_obs:,}")
     with record.step("summary"):
         numbers = interview.numbers_of_file(inspected)
         table = interview.data_summary(inspected, numbers)
@@ -70,7 +76,7 @@ def main(config: Config) -> pd.DataFrame:
 
     out.csv("cells_per_type", types)
     out.csv("data_summary", interview.as_table(numbers | found))
-    out.csv("data_remarks", interview.data_remarks(inspected, table["value"].iloc[-1]))
+    out.csv("data_remarks", interview.data_remarks(inspected, rows))
     record.write(data=inspected.source, seeds=[config.seed])
     log.info("%s\n\n%s", types.round(3).to_string(index=False), _wrapped(table))
     log.info("Outputs: %s", config.output.resolve())
@@ -90,27 +96,53 @@ def _draw_numbers(inspected: Inspected, types: pd.DataFrame, out: output.Output)
 def _about_types(
     config: Config, inspected: Inspected, out: output.Output
 ) -> tuple[list[tuple[str, str]], Numbers]:
-    """Draw the types beside each other; rows and numbers on where the labels come from."""
+    """Draw the types beside each other; rows and numbers on groups and the labels' origin."""
+    rows = interview.about_droplets(inspected.cells) if inspected.has_counts else []
     try:
         cells = inspected.comparable()
-        _draw_types(config, cells, out)
+        shown = _draw_types(config, cells, out)
+        if config.group_key:
+            rows += _about_groups(config, cells, shown, out)
+        log.info("Asking where the labels come from (%s cells) ...", f"{cells.n_obs:,}")
         jobs = config.jobs or available_cores()
         origin = interview.origin_of_labels(cells, config.seed, jobs)
     except InputError as error:
-        return [("labels", f"not examined: {error}")], {}
-    return interview.label_rows(origin), interview.numbers_of_labels(origin)
+        return [*rows, ("labels", f"not examined: {error}")], {}
+    return rows + interview.label_rows(origin), interview.numbers_of_labels(origin)
 
 
-def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> None:
-    """Which types are alike, and whether cells of a type lie together."""
+def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> ad.AnnData:
+    """Which types are alike, and whether cells of a type lie together; returns the cells shown."""
+    log.info("Comparing the types ...")
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     profiles = data.features.mean_profiles(cells, labels)
     order = data.features.similarity_order(profiles)
     out.figure("type_similarity", plots.interview.similarity(profiles, order))
     shown, agreement = interview.embedded(cells, config.seed, config.umap)
+    groups = cells.obs["group"].rename(config.group_key) if config.group_key else None
     for key, name in (("X_pca", "pca"), ("X_umap", "umap")):
         if key in shown.obsm:
-            out.figure(name, plots.cells_in_plane(shown, key, agreement, interview.N_NEIGHBORS))
+            figure = plots.cells_in_plane(shown, key, agreement, interview.N_NEIGHBORS, groups)
+            out.figure(name, figure)
+    return shown
+
+
+def _about_groups(
+    config: Config, cells: ad.AnnData, shown: ad.AnnData, out: output.Output
+) -> list[tuple[str, str]]:
+    """Types beside groups, in tables; rows of the summary on whether they are mixed."""
+    log.info("Comparing groups (--group-key %s) ...", config.group_key)
+    table = interview.types_by_group(cells)
+    groups = cells.obs["group"].loc[shown.obs_names].to_numpy(str)
+    labels = shown.obs["cell_type"].to_numpy(str)
+    mixing = interview.group_mixing(shown.obsm["X_pca"], labels, groups, config.seed)
+    out.csv("cells_per_type_and_group", table)
+    out.csv("group_mixing", mixing)
+    wide = table.pivot_table("n_cells", "cell_type", "group", fill_value=0, aggfunc="sum")
+    log.info(
+        "%s", wide.iloc[:, :MOST_GROUPS].rename(index=printable, columns=printable).to_string()
+    )
+    return interview.sentences(table, mixing, config.group_key)
 
 
 def _wrapped(table: pd.DataFrame) -> str:

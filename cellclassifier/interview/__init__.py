@@ -5,6 +5,8 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
+        "batches": ["group_mixing", "sentences", "types_by_group"],
+        "droplets": ["about_droplets"],
         "embedding": ["N_NEIGHBORS", "embedded"],
         "inspect": ["inspect_cells"],
         "label_origin": ["origin_of_labels"],

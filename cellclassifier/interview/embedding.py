@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import anndata as ad
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -13,6 +15,8 @@ MAX_SHOWN = 20_000  # cells in a PCA or UMAP
 N_SHOWN_GENES = 2000  # of highest dispersion, that a PCA looks at
 N_NEIGHBORS = 15
 N_QUERIES = 2000  # cells whose neighbours are looked up
+
+log = logging.getLogger(__name__)
 
 
 def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, dict[str, float]]:
@@ -33,8 +37,10 @@ def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, dict
         dispersion = features.gene_scores(shown.X, labels, "dispersion")
         values = values[:, np.sort(np.argsort(-dispersion, kind="stable")[:N_SHOWN_GENES])]
     result = ad.AnnData(values, obs=shown.obs[["cell_type"]].copy())
+    log.info("PCA of %s cells and %s genes ...", f"{result.n_obs:,}", f"{result.n_vars:,}")
     sc.pp.pca(result, n_comps=min(50, *(np.array(result.shape) - 1)), random_state=seed)
     if umap:
+        log.info("UMAP (a minute or more, half of it before the first cell moves) ...")
         sc.pp.neighbors(result, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)
         sc.tl.umap(result, random_state=seed)
     spaces = {"all": result.obsm["X_pca"], "X_pca": result.obsm["X_pca"][:, :2]}

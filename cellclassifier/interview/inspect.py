@@ -20,16 +20,20 @@ from cellclassifier.data.read import described
 from cellclassifier.data.validate import (
     as_csr,
     check_counts,
+    check_groups,
     check_labels,
     check_names,
     drop_or_refuse_empty,
 )
 from cellclassifier.errors import InputError
 
+NO_GROUP = "(no group)"
 SMALL_TYPE = 10  # cells
 FEWEST_CELLS = 30  # that a picture of types, or a word about labels, can be drawn from
 FEWEST_GENES = 3  # whose share of the counts differs between cells: a plane needs two dimensions
 SOME_CELLS = 1000
+FEW_COUNTS = 100  # of a cell, fewer than any sequencing of whole cells that is of use has
+WHOLE_GENOME = 5000  # genes, so that few counts are no matter of few genes
 HIGH_MITOCHONDRIAL = 0.2  # share of a cell's counts, above which it is taken for a dying cell
 
 
@@ -77,6 +81,7 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     if not has_counts:
         matrix = _finite_values(counts)
     _tried(suspicious, check_names, obs.index, "cell name")
+    _tried(suspicious, check_groups, obs)
     _tried(suspicious, check_names, var.index, "gene id")
     typed, others = with_type(obs["cell_type"], options.keep_labels, options.ignore_labels)
     if others:
@@ -97,7 +102,7 @@ def _shown(obs: pd.DataFrame, typed: np.ndarray) -> pd.DataFrame:
     """cell_type, group where asked for, and whether the label is a type, of every cell."""
     shown = {"cell_type": pd.Categorical(obs["cell_type"].fillna(MISSING).astype(str))}
     if "group" in obs:
-        shown["group"] = pd.Categorical(obs["group"].fillna(MISSING).astype(str))
+        shown["group"] = pd.Categorical(obs["group"].fillna(NO_GROUP).astype(str))
     return pd.DataFrame(shown | {"has_type": typed}, index=_unique(obs.index))
 
 
@@ -143,6 +148,9 @@ def _odd(cells: ad.AnnData, has_counts: bool) -> list[str]:
 def _odd_counts(cells: ad.AnnData) -> list[str]:
     found = []
     totals = features.total_counts(cells.X)
+    few = (totals < FEW_COUNTS).mean()
+    if few > 0.05 and cells.n_vars >= WHOLE_GENOME:
+        found.append(f"{few:.0%} of cells have under {FEW_COUNTS} counts: empty droplets?")
     if (totals == 0).any():
         found.append(f"{(totals == 0).sum():,} cells have no counts (--drop-empty-cells)")
     if len(totals) > 1 and np.ptp(totals) == 0:

@@ -25,7 +25,7 @@ def numbers_of_file(inspected: Inspected) -> Numbers:
     return {
         ("cells", "number"): cells.n_obs,
         ("genes", "number"): cells.n_vars,
-        ("types", "number"): cells.obs["cell_type"].nunique(),
+        ("types", "number"): cells.obs["cell_type"][cells.obs["has_type"]].nunique(),
         ("entries", "zero_share"): 1 - cells.X.nnz / np.prod(cells.shape, dtype=float),
         ("entries", "largest"): cells.X.data.max() if cells.X.nnz else 0,
         **_spread(per_cell, features.total_counts(cells.X)),

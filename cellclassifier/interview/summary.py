@@ -47,12 +47,17 @@ def label_rows(origin: Origin) -> list[tuple[str, str]]:
     ]
 
 
-def data_remarks(inspected: Inspected, about_labels: str) -> pd.DataFrame:
-    """What is known of the file and is no number: columns topic and remark."""
-    rows = [("file", inspected.source["file"])]
-    rows += [("gene_ids", kind_of_ids(inspected.cells.var_names))]
-    rows += [("suspicious", text) for text in inspected.suspicious]
-    return pd.DataFrame([*rows, ("labels", about_labels)], columns=["topic", "remark"])
+def data_remarks(inspected: Inspected, rows: list[tuple[str, str]]) -> pd.DataFrame:
+    """What is known of the file and is no number: columns topic and remark.
+
+    rows: of the printed table, beyond those of ``data_summary``; those of numbers are left out.
+    """
+    remarks = [("file", inspected.source["file"])]
+    remarks += [("gene_ids", kind_of_ids(inspected.cells.var_names))]
+    remarks += [("suspicious", text) for text in inspected.suspicious]
+    rows = [row for row in rows if not row[0].startswith("labels, ")]
+    remarks += [(topic.replace(" ", "_"), text) for topic, text in rows]
+    return pd.DataFrame(remarks, columns=["topic", "remark"])
 
 
 def _mitochondrial(numbers: Numbers, has_counts: bool) -> str:

@@ -87,7 +87,13 @@ def test_the_numbers_can_be_computed_with(tmp_path, small_cells):
     assert values["labels_recovered_by_largest_type", "share"] == pytest.approx(1 / 3, abs=1e-6)
     assert np.isnan(values["mitochondrial_share", "median"])  # no gene is named MT-...
     remarks = pd.read_csv(tmp_path / "out/results/data_remarks.csv")
-    assert remarks["topic"].tolist() == ["file", "gene_ids", "labels"]
+    assert remarks["topic"].tolist() == [
+        "file",
+        "gene_ids",
+        "doublets",
+        "empty_droplets",
+        "labels",
+    ]
 
 
 @pytest.mark.slow
@@ -282,3 +288,61 @@ def test_anndata_in_is_not_changed(small_cells):
     assert isinstance(small_cells, ad.AnnData)
     assert (small_cells.X != before.X).nnz == 0
     pd.testing.assert_frame_equal(small_cells.obs, before.obs)
+
+
+def test_groups_are_compared(tmp_path, said):
+    cells = make_cells(120)
+    counts = cells.X.toarray()
+    donor = np.array(["a", "b"])[np.arange(120) // 3 % 2]
+    counts[:, 40:] *= 6  # genes of no type
+    counts[donor == "a", 40:50] = counts[donor == "b", 50:] = 0
+    cells.X = sp.csr_matrix(counts)
+    cells.obs["donor"] = pd.Categorical(donor)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    values = values_of(run(tmp_path / "cells.h5ad", tmp_path / "out", group_key="donor"))
+    assert values["groups"] == "2 in donor: a (60), b (60)"
+    assert "T/x (9" in values["types that split by group"]
+    assert values["batch effect"].startswith("large")
+    table = pd.read_csv(tmp_path / "out/results/cells_per_type_and_group.csv")
+    assert table["n_cells"].tolist() == [20] * 6
+    mixing = pd.read_csv(tmp_path / "out/results/group_mixing.csv")
+    assert (mixing["separation"] > 0.8).all()
+    steps = [line for line in said() if line.endswith("...")]
+    assert [line.split()[0] for line in steps] == [
+        "Reading",
+        "Counting",
+        "Comparing",
+        "PCA",
+        "Comparing",
+        "Asking",
+    ]
+
+
+def test_labels_that_are_none_are_suspicious_and_not_compared(tmp_path, small_cells):
+    labels = small_cells.obs["cell_type"].to_numpy(str).astype(object)
+    labels[:12] = "unlabelled"
+    path = write_npy(tmp_path / "cells.npy", small_cells.X, labels, list(small_cells.var_names))
+    found = inspect(path)
+    assert found.suspicious == [
+        "12 of 120 cells have labels that are no types: unlabelled (12); training leaves them out "
+        "(--keep-labels)"
+    ]
+    assert found.cells.n_obs == 120 and found.comparable().n_obs == 108
+    assert numbers_of_file(found)["types", "number"] == 3
+    assert inspect(path, keep_labels=("unlabelled",)).comparable().n_obs == 120
+
+
+def test_a_matrix_of_all_barcodes_is_suspicious(small_cells):
+    wide = ad.AnnData(sp.csr_matrix(np.eye(120, 5000, dtype=np.float32)), obs=small_cells.obs)
+    wide.var["gene_symbol"] = wide.var_names
+    assert any(
+        "100% of cells have under 100 counts" in text for text in inspecting._odd(wide, True)
+    )
+
+
+def test_cells_without_a_group_are_suspicious(tmp_path, small_cells):
+    small_cells.obs["donor"] = pd.Categorical(["a", None] * 60)
+    small_cells.write_h5ad(tmp_path / "cells.h5ad")
+    found = inspect(tmp_path / "cells.h5ad", group_key="donor")
+    assert found.suspicious[0].startswith("groups are missing for 60 of 120 cells")
+    assert found.cells.obs["group"].value_counts()["(no group)"] == 60
