@@ -19,7 +19,7 @@ from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.match_genes import match_genes
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
-from cellclassifier.output.versions import versions_of
+from cellclassifier.output.versions import made_with, versions_of
 from cellclassifier.protocol.questions import as_targets, question
 from cellclassifier.protocol.targets import Targets
 from cellclassifier.trust.calibration import Calibration, fit_calibration
@@ -137,19 +137,28 @@ class Classifier(ABC):
     def save(self, folder: Path, **provenance) -> None:
         """Save without pickle into ``folder``, which is replaced whole once all is written.
 
-        provenance: JSON values kept in model.json, for instance the data file's SHA-256.
+        provenance: JSON values kept in model.json, for instance the data file's SHA-256. What the
+        model card tells of them: data (file, sha256, shape), split, group_key, and those of
+        ``Evaluation.facts``.
         """
         description = {
             "class": f"{type(self).__module__}.{type(self).__qualname__}",
             "method": self.method,
             "question": self.targets_.kind,
             "types": self.classes_.tolist(),
+            "about": self._about(),
             "versions": versions_of(*self.packages),
+            "made_with": made_with(),
             "calibration": asdict(self.calibration_),
+            "tells_unknown_cells": self.novelty_ is not None,
             **provenance,
             **self._description(),
         }
         model_folder.write(folder, description, self._write_parts)
+
+    def _about(self) -> list[str]:
+        """Sentences of Markdown that say what the model is, for its card."""
+        return [inspect.getdoc(type(self)).splitlines()[0]]
 
     def _description(self) -> dict:
         """What model.json holds beside what every model has."""

@@ -1,8 +1,10 @@
 """A saved model's folder: written whole, and read only if it is whole and fits this program.
 
     model.json    format version, class, method, types, genes, library versions, provenance, and
-                  the SHA-256 of every other file and of itself
+                  the SHA-256 of every other file but the card, and of itself
     ...           what the model's class wrote, none of it a pickle
+    README.md     the model card, for people: never read here, and not sealed, so that they may
+                  edit it
 
 The digests find damage and edits. They are no signature: whoever can write the folder can renew
 them, so every file in it is still read as data from a stranger.
@@ -20,11 +22,12 @@ from pathlib import Path
 
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
-from cellclassifier.output.files import atomic_folder, write_json
+from cellclassifier.output.files import atomic_folder, write_json, write_text
+from cellclassifier.output.model_card import model_card
 from cellclassifier.output.versions import installed_build, library_of, version_of
 
 FORMAT_VERSION = 3  # a newer one is refused
-DESCRIPTION = "model.json"
+DESCRIPTION, CARD = "model.json", "README.md"
 KINDS = {
     **dict.fromkeys(("method", "class", "digest", "question"), str),
     "types": list,
@@ -46,7 +49,9 @@ def write(folder: Path, description: dict, write_parts: Callable[[Path], dict]) 
     it is given, and returns what model.json must hold beside ``description``.
     """
     with atomic_folder(folder) as temporary:
-        seal(temporary, description | write_parts(temporary))
+        content = description | write_parts(temporary)
+        write_text(temporary / CARD, model_card(content))
+        seal(temporary, content)
 
 
 def seal(folder: Path, description: dict) -> None:
@@ -175,8 +180,8 @@ def _check_files(digests: dict[str, str], folder: Path) -> None:
 
 
 def _parts_in(folder: Path) -> set[str]:
-    """Names of the files beside model.json; hidden ones are the file manager's."""
-    names = {path.name for path in folder.iterdir()} - {DESCRIPTION}
+    """Names of the files that are sealed; hidden ones are the file manager's."""
+    names = {path.name for path in folder.iterdir()} - {DESCRIPTION, CARD}
     return {name for name in names if not name.startswith(".")}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from cellclassifier.output.files import write_json
 from cellclassifier.output.folder import Output
-from cellclassifier.output.versions import versions_of
+from cellclassifier.output.versions import git_commit, versions_of
 
 try:
     import resource
@@ -48,7 +47,7 @@ class RunRecord:
         steps = self.content["steps"].values()
         self.content["peak_gib"] = _largest(*(step["peak_gib"] for step in steps))
         self.content["versions"] = {"python": platform.python_version()} | versions_of(*PACKAGES)
-        self.content["git_commit"] = _git_commit()
+        self.content["git_commit"] = git_commit(SOURCE)
         self.content["outputs"] = sorted(set(self.output.written))
         path = self.output.folder / "results" / f"run_{self.script}.json"
         write_json(path, self.content)
@@ -90,14 +89,3 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def _git_commit() -> str | None:
-    """Of the clone that this runs from; an installed package lies in nobody's repository."""
-    if not (SOURCE.parent / ".git").exists():
-        return None
-    command = ["git", "-C", str(SOURCE), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

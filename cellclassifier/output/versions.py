@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
 
+import cellclassifier
+
+SOURCE = Path(__file__).parents[1]
 # Libraries that are published under several names, by the one that exists for every platform. The
 # CPU build of XGBoost is the same library, and there is none for macOS.
 BUILDS = {"xgboost": ("xgboost", "xgboost-cpu")}
@@ -32,6 +38,26 @@ def versions_of(*libraries: str) -> dict[str, str]:
     if missing:
         raise importlib.metadata.PackageNotFoundError(missing[0])
     return found
+
+
+def made_with() -> dict[str, str | None]:
+    """Versions of this program, with its commit, and of Python."""
+    return {
+        "cellclassifier": cellclassifier.__version__,
+        "commit": git_commit(),
+        "python": platform.python_version(),
+    }
+
+
+def git_commit(source: Path = SOURCE) -> str | None:
+    """Of the clone that this runs from; an installed package lies in nobody's repository."""
+    if not (source.parent / ".git").exists():
+        return None
+    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _is_installed(build: str) -> bool:

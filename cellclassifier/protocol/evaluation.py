@@ -12,6 +12,7 @@ import pandas as pd
 from cellclassifier.protocol.metrics import reliability
 from cellclassifier.protocol.options import PARTS
 from cellclassifier.protocol.questions import as_targets
+from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.protocol.targets import Targets
 
 
@@ -29,6 +30,24 @@ class Evaluation:
     scores: pd.DataFrame
     per_type: pd.DataFrame
     predictions: pd.DataFrame
+
+    def facts(self) -> dict:
+        """What a model card tells of it, as JSON values.
+
+        n_cells: of every type in every part; scores, per_type: of the test cells.
+        """
+        (test,) = _plain_rows(self.scores[self.scores["part"] == "test"])
+        facts = {"scores": test, "per_type": _plain_rows(self.per_type)}
+        if isinstance(self.classifier.targets_, SingleLabel):
+            labels = self.predictions.groupby("part")["label"]
+            facts["n_cells"] = {part: labels.get_group(part).value_counts() for part in PARTS}
+            facts["n_cells"] = {p: n.sort_index().to_dict() for p, n in facts["n_cells"].items()}
+        return facts
+
+
+def _plain_rows(table: pd.DataFrame) -> list[dict]:
+    """Rows as JSON values, None where a value is missing."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def evaluate(

@@ -135,12 +135,17 @@ class Run:
         def write(folder: Path) -> None:
             write_parquet(folder / PREDICTIONS, result.predictions)
             if split == self.splits[0]:
-                result.classifier.save(folder / MODEL, data=self.source, split=split)
+                known = {"data": self.source, "split": split, **self._groups()}
+                result.classifier.save(folder / MODEL, **known, **result.facts())
 
         tables = {"scores": result.scores, "per_type": result.per_type, **tables}
         self.finished.save(self.keys[method], _name(method, split), tables, write)
         self._show(method, split, tables)
         self._remove_checkpoints([(method, split)])
+
+    def _groups(self) -> dict[str, str]:
+        key = getattr(self.config, "group_key", None)
+        return {"group_key": key} if key else {}
 
     def _remove_checkpoints(self, parts: list[tuple[str, int]]) -> None:
         if is_first():

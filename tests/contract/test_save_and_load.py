@@ -11,10 +11,11 @@ import zipfile
 
 import numpy as np
 import pytest
-from contract.registry import EVERY, GENES, new_inputs, saved_in, trained
+from contract.registry import EVERY, GENES, judged, new_inputs, saved_in, trained
 
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
+from cellclassifier.model_folder import CARD
 
 pytestmark = pytest.mark.usefixtures("in_package")
 
@@ -79,7 +80,7 @@ def test_a_loaded_model_can_be_saved_again(tmp_path_factory, tmp_path, name):
 def test_no_pickle_is_saved_and_none_is_read(tmp_path_factory, monkeypatch, name):
     folder = saved_in(tmp_path_factory, name)
     for path in folder.iterdir():
-        assert path.suffix in (".json", ".npz", ".safetensors", ".skops")
+        assert path.suffix in (".json", ".md", ".npz", ".safetensors", ".skops")
         assert not path.read_bytes().startswith(b"\x80")  # how a pickle begins
         if path.suffix in (".npz", ".skops"):
             assert_plain_members(path)
@@ -117,7 +118,7 @@ def assert_plain_members(path) -> None:
 def test_the_folder_is_sealed(tmp_path_factory, tmp_path, name):
     """A bit of any file turned over, a file missing, a file too many: a sentence each."""
     original = saved_in(tmp_path_factory, name)
-    files = sorted(path.name for path in original.iterdir())
+    files = sorted(path.name for path in original.iterdir() if path.name != CARD)
     assert len(files) > 1
     for file in files:
         folder = shutil.copytree(original, tmp_path / f"turned-{file}")
@@ -133,6 +134,32 @@ def test_the_folder_is_sealed(tmp_path_factory, tmp_path, name):
     (folder / "more.npz").touch()
     with pytest.raises(InputError, match=r"more\.npz is no part of the model"):
         Classifier.load(folder)
+
+
+def test_the_card_has_the_scores(tmp_path, name):
+    """As ``Run`` hands them over, of any question; a reload finds them in model.json."""
+    model, result = judged(name)
+    facts = result.facts()
+    model.save(tmp_path / "model", **facts)
+    assert content_of(tmp_path / "model").items() >= facts.items()
+    test = result.scores.set_index("part").loc["test"]
+    text = (tmp_path / "model" / CARD).read_text(encoding="utf-8")
+    interval = f"{test['macro_f1_low']:.3f} to {test['macro_f1_high']:.3f}"
+    assert f"| macro-F1 | {test['macro_f1']:.3f} | {interval} |" in text
+    Classifier.load(tmp_path / "model")
+
+
+def test_people_may_edit_the_card(tmp_path_factory, tmp_path, name):
+    """It says what the model is; it is never read, so that whatever becomes of it does no harm."""
+    folder = shutil.copytree(saved_in(tmp_path_factory, name), tmp_path / "model")
+    text = (folder / CARD).read_text(encoding="utf-8")
+    types = content_of(folder)["types"]
+    assert f"`{trained(name).method}`" in text and all(f"`{one}`" in text for one in types)
+    digest = Classifier.load(folder).provenance_["digest"]
+    (folder / CARD).write_bytes(b"\xff edited")
+    assert Classifier.load(folder).provenance_["digest"] == digest
+    (folder / CARD).unlink()
+    assert Classifier.load(folder).provenance_["digest"] == digest
 
 
 def test_a_failed_save_keeps_the_old_model(tmp_path_factory, tmp_path, monkeypatch, name):

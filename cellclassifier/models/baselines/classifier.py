@@ -203,6 +203,9 @@ class Baseline(GeneClassifier):
         own_threads = {self.recipe.threads: threads} if self.recipe.threads else {}
         return estimator.set_params(**seeds, **own_threads, **parameters)
 
+    def _about(self) -> list[str]:
+        return [self.recipe.about]
+
     def _save_parts(self, folder: Path) -> dict:
         save_parts({"features": self.features_, "estimator": self.estimator_}, folder / MODEL_FILE)
         chosen = self.trials_[self.best_].parameters if self.trials_ else {}

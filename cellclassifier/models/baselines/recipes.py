@@ -24,6 +24,7 @@ class Recipe:
     validation cells.
     """
 
+    about: str  # in a sentence, for the card of a model
     estimator: BaseEstimator
     features: CountFeatures
     grid: tuple[dict, ...]
@@ -35,16 +36,21 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "majority": Recipe(
+        "The most frequent type of the training cells, whatever the cell: a "
+        "yardstick, no model to use.",
         DummyClassifier(strategy="prior"),
         CountFeatures(n_genes=1, scale=False),
         grid=({},),
     ),
     "logistic_regression": Recipe(
+        "Multinomial logistic regression on log-normalised counts.",
         LogisticRegression(max_iter=200),
         CountFeatures(n_genes=2000),
         grid=({"C": 0.003}, {"C": 0.03}),
     ),
     "rank_regression": Recipe(
+        "Multinomial regression on the ranks of genes within each cell, made for "
+        "labels that were computed from such ranks.",
         YieldingRegression(),
         # The rule looks at 1,000 genes; a tenth more, as those chosen from train differ a little.
         CountFeatures(n_genes=1100, selection="dispersion", values="rank", scale=False),
@@ -55,6 +61,7 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     "random_forest": Recipe(
+        "A random forest on log-normalised counts.",
         ThreadedForest(n_estimators=100),
         CountFeatures(n_genes=1000, scale=False),
         grid=(
@@ -66,6 +73,7 @@ RECIPES: dict[str, Recipe] = {
         dense=True,
     ),
     "gbdt": Recipe(
+        "Gradient-boosted trees (XGBoost) on log-normalised counts.",
         BoostedTrees(),
         CountFeatures(n_genes=1000, scale=False),
         grid=({"class_weight": "balanced"}, {"class_weight": None}),
@@ -73,6 +81,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     # Mean of the probabilities of the two; trees do not mind the scaling that the regression needs.
     "soft_vote": Recipe(
+        "The mean of the probabilities of a logistic regression and of "
+        "gradient-boosted trees (XGBoost), both on log-normalised counts.",
         VotingClassifier(
             [
                 ("regression", LogisticRegression(max_iter=200)),

@@ -42,6 +42,9 @@ HISTORY_COLUMNS = [
     "learning_rate",
 ]
 
+PRETRAINED, RANDOM = "pretrained", "random"
+LICENCE = "that of the pretrained model (Geneformer's own: Apache-2.0)"
+
 log = logging.getLogger(__name__)
 
 
@@ -129,6 +132,7 @@ class GeneformerClassifier(GeneClassifier):
     def _take_options(self) -> None:
         """Decide what was left open, and where to compute."""
         self.options_ = (self.options or GeneformerOptions()).resolved(self.folder)
+        self.start_ = PRETRAINED if self.options_.pretrained else RANDOM
         self.device_ = choose_device(self.options_.device)
         model.quiet_transformers()
 
@@ -181,10 +185,22 @@ class GeneformerClassifier(GeneClassifier):
             return min(self.options_.max_tokens, config["max_position_embeddings"])
         return self.options_.max_tokens
 
+    def _about(self) -> list[str]:
+        n_layers = self.model_.config.num_hidden_layers
+        return [
+            f"A BERT of {n_layers} layers that reads a cell as the list of its genes, the most "
+            "telling ones first (Geneformer, Theodoris et al. 2023, doi "
+            "10.1038/s41586-023-06139-9).",
+            f"It started from {self.start_} weights.",
+            weights.in_transformers(self.model_),
+        ]
+
     def _save_parts(self, folder: Path) -> dict:
         weights.save(self.model_, folder, self.classes_.tolist())
         self.vocabulary_.save(folder / "vocabulary.json")
-        return {"prior": self.prior_.tolist(), "max_tokens": self._max_tokens()}
+        known = {"prior": self.prior_.tolist(), "max_tokens": self._max_tokens()}
+        known |= {"start": self.start_}
+        return known | ({"licence_of_weights": LICENCE} if self.start_ == PRETRAINED else {})
 
     @classmethod
     def _load_parts(cls, folder: Path, description: dict) -> GeneformerClassifier:
@@ -201,6 +217,8 @@ class GeneformerClassifier(GeneClassifier):
         loaded._take_options()
         loaded.vocabulary_ = Vocabulary.load(folder / "vocabulary.json")
         loaded.prior_ = prior
+        start = description.get("start")
+        loaded.start_ = start if start in (PRETRAINED, RANDOM) else "unknown"
         loaded.token_counts_ = np.array(description["importance"], dtype=float)
         loaded.model_ = model.load_classifier(folder).eval()
         config, types = loaded.model_.config, description["types"]

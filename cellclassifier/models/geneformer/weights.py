@@ -98,10 +98,24 @@ def save(network: PreTrainedModel, folder: Path, types: list[str]) -> None:
     content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     content["id2label"] = {str(code): name for code, name in enumerate(types)}
     content["label2id"] = {name: code for code, name in enumerate(types)}
-    is_bert = content.get("pooling", FIRST) == FIRST
+    is_bert = _is_bert(network)
     content["architectures"] = ["BertForSequenceClassification" if is_bert else "CellBert"]
     content["model_type"] = "bert" if is_bert else OTHER_TYPE
     write_json(folder / CONFIG, content)
+
+
+def in_transformers(network: PreTrainedModel) -> str:
+    """What becomes of a network that was saved so in transformers, in a sentence of Markdown."""
+    if _is_bert(network):
+        return (
+            "In transformers, `AutoModelForSequenceClassification` gives the same scores, before "
+            "calibration, for tokens by `vocabulary.json`."
+        )
+    return "Its pooling (mean) is unknown to transformers, which refuses it: load it as below."
+
+
+def _is_bert(network: PreTrainedModel) -> bool:
+    return getattr(network.config, "pooling", FIRST) == FIRST
 
 
 def _config(content: dict, weights: dict[str, torch.Tensor], changes: dict) -> BertConfig:

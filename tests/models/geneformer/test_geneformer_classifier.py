@@ -93,7 +93,7 @@ def test_order_of_cells_and_genes_changes_nothing(fitted, cells):
 def test_save_and_load(fitted, cells, tmp_path):
     fitted.save(tmp_path / "model", split=42)
     names = {path.name for path in (tmp_path / "model").iterdir()}
-    expected = {"config.json", "model.json", "model.safetensors", "vocabulary.json"}
+    expected = {"README.md", "config.json", "model.json", "model.safetensors", "vocabulary.json"}
     assert names == expected | {"novelty.npz"}
     loaded = GeneformerClassifier.load(tmp_path / "model")
     assert (loaded.predict_proba(cells) == fitted.predict_proba(cells)).all()
