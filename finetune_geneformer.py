@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
 QUICK = {"n_splits": 1, "max_tokens": 96, "max_cells": 2000}
 QUICK_FROM_SCRATCH = QUICK | {"epochs": 8, "pretrain_epochs": 3}
+# What an option means that was not given; None until then, since --quick overrides no other.
+DEFAULTS = {"n_splits": 3, "max_tokens": 2048, "pretrain_epochs": 0}
 METHOD = "geneformer"
 NOT_IN_KEY = {"changes_results": False}
 
@@ -51,6 +53,15 @@ log = logging.getLogger("cellclassifier")
 @dataclass(frozen=True)
 class Config(RunOptions, GeneformerOptions, SplitOptions, CellsOptions):
     """Options of fine-tuning."""
+
+    n_splits: int | None = None
+    """how many train / validation / test splits; default 3 (--quick: 1)"""
+
+    max_tokens: int | None = None
+    """highest-ranked genes of a cell that the model sees; default 2048 (--quick: 96)"""
+
+    pretrain_epochs: int | None = None
+    """from scratch: first learn masked genes, without labels; default 0 (--quick: 3)"""
 
     download: bool = field(default=False, metadata=NOT_IN_KEY)
     """fetch the pretrained weights and dictionaries into geneformer_files/, and stop"""
@@ -112,7 +123,8 @@ def main(config: Config) -> pd.DataFrame | None:
 
 def decided(config: Config) -> Config:
     """Every default decided, and said; quick settings for the sample without weights."""
-    result = config.resolved()
+    left_open = {name: value for name, value in DEFAULTS.items() if getattr(config, name) is None}
+    result = replace(config, **left_open).resolved()
     if result.from_scratch and not config.from_scratch:
         log.info(
             f"No pretrained weights in {geneformer.FOLDER}: starting from random ones "
@@ -122,7 +134,7 @@ def decided(config: Config) -> Config:
     has_cells = config.tokens or data.find_cells(config.cells)
     if config.quick or (result.from_scratch and not has_cells):
         quick = QUICK_FROM_SCRATCH if result.from_scratch else QUICK
-        quick = {k: v for k, v in quick.items() if getattr(config, k) == getattr(Config(), k)}
+        quick = {name: value for name, value in quick.items() if getattr(config, name) is None}
         options = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in quick.items())
         log.info(f"Quick settings: {options}.")
         result = replace(result, **quick)

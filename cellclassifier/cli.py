@@ -79,7 +79,9 @@ def _print_anywhere() -> None:
 def _markers() -> tuple:
     import tyro
 
-    return tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes
+    # "--umap" without a "--no-umap", and "INT" where the default is None, which nobody gives.
+    plain = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
+    return tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, *plain
 
 
 def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -> None:

@@ -19,6 +19,7 @@ from conftest import ROOT, make_cells
 from geneformer_help import GENES, write_dictionaries, write_network
 
 import finetune_geneformer as script
+from cellclassifier import cli
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.classifier import GeneformerClassifier
 from cellclassifier.protocol.scores import TIDY
@@ -329,3 +330,32 @@ def test_tokens_of_something_else_are_refused(published, tmp_path):
         script.main(config_of(None, tmp_path / "out", **both, **options))
     with pytest.raises(InputError, match="holds the tokens of other cells"):
         script.main(config_of(other, tmp_path / "out", save_tokens=tmp_path / "kept", **options))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((), (96, 1, 2000, 3)),
+        (("--max-tokens", "2048", "--n-splits", "3"), (2048, 3, 2000, 3)),
+        (("--pretrain-epochs", "0", "--max-cells", "50"), (96, 1, 50, 0)),
+        (("--max-tokens", "96"), (96, 1, 2000, 3)),
+    ],
+    ids=" ".join,
+)
+def test_quick_overrides_no_option_that_was_given(monkeypatch, tmp_path, given, expected):
+    """Not even one that was given the value that it has anyway."""
+    decided = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["finetune_geneformer.py", "--quick", *given])
+    cli.run(lambda config: decided.append(script.decided(config)), script.Config, "")
+    (found,) = decided
+    names = ("max_tokens", "n_splits", "max_cells", "pretrain_epochs")
+    assert tuple(getattr(found, name) for name in names) == expected
+
+
+def test_without_quick_what_was_not_given_is_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.npy").touch()
+    found = script.decided(script.Config(cells=Path("x.npy")))
+    names = ("max_tokens", "n_splits", "max_cells", "pretrain_epochs")
+    assert [getattr(found, name) for name in names] == [2048, 3, None, 0]
