@@ -10,7 +10,7 @@ model_output/annotations/<file's name>/:
     summary.csv               cells per predicted type, and the share of unknown ones
     totals.csv                the same of all cells together, and the share of genes found
     annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
-    umap.png                  the cells by predicted type and by confidence (--umap)
+    umap.png                  the cells by predicted type and by probability (--umap)
     about.json                which model this was, trained on what, and the share of genes found
 
 and model_output/results/run_annotate.json of the last run.
@@ -177,7 +177,6 @@ def _write_others(
             data.write_annotated(source, columns, path)
     if config.umap:
         places = plots.annotated_map.umap_of(files.space, config.seed)
-        shown = kept.iloc[files.shown].reset_index(drop=True)
-        figure = plots.annotated_map.annotated_map(places, shown, len(kept))
+        figure = plots.annotated_map.annotated_map(places, kept, files.shown)
         output.write_figure(folder / "umap.png", figure)
     return summary

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 
 import anndata as ad
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.style import bare, color_of, plain_text, short, title_above, type_marker
+from cellclassifier.plots.cluster_labels import label_clusters
+from cellclassifier.plots.embedding import draw_cells
+from cellclassifier.plots.style import (
+    DARK_GREY,
+    colors_of_types,
+    plain_text,
+    short,
+    title_above,
+)
 
 FEWEST_CELLS = 4  # that a UMAP can be made of
-UNKNOWN_COLOR = "#C8C8C8"
+FADED = 0.3  # opacity of cells of no known type
+MOST_LISTED = 8  # types that are too rare to be named there
+SMALLEST_SHARE = 0.01  # of the cells, for a type to be named on the map
+BASIS = "X_umap"
 
 
 def umap_of(space: np.ndarray, seed: int) -> np.ndarray:
@@ -33,62 +47,65 @@ def umap_of(space: np.ndarray, seed: int) -> np.ndarray:
 
 
 @plain_text
-def annotated_map(places: np.ndarray, table: pd.DataFrame, n_cells: int) -> Figure:
-    """Cells by predicted type (left) and by confidence (right); grey: of no known type.
+def annotated_map(places: np.ndarray, table: pd.DataFrame, shown: np.ndarray) -> Figure:
+    """All cells by predicted type and by probability; those of no known type faded, with a ring.
 
-    places: (n_shown, 2); table: predicted, probability and known of the same cells; n_cells: of
-    the file, of which these are a sample.
+    table: predicted (categorical, of every type that the model knows: then two files have the same
+    colours), probability and known of all cells of the file, to which every percentage refers;
+    shown: (n_shown,) its rows that are drawn, at places (n_shown, 2).
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13.5, 5.4), layout="constrained")
-    size = float(np.clip(20_000 / len(table), 3, 18))
-    known = table["known"].to_numpy()
-    for axes in (left, right):  # first, so that the others lie on top
-        _draw_unknown(axes, places[~known], 1 - known.mean(), size)
-    _draw_types(left, places, table, size)
-    x, y = places[known].T
-    probability = table["probability"][known]
-    points = right.scatter(x, y, c=probability, s=size, linewidths=0, vmin=0, vmax=1)
-    figure.colorbar(points, ax=right, shrink=0.8, label="calibrated probability of the prediction")
-    return title_above(figure, _title(table, n_cells))
+    predicted = table["predicted"].astype("category")
+    colors = colors_of_types(map(str, predicted.cat.categories))
+    shares = predicted.astype(str).value_counts(normalize=True)
+    obs = table.iloc[shown].assign(predicted=predicted.iloc[shown].astype(str))
+    cells = ad.AnnData(obs=obs.set_index(obs.index.astype(str)), obsm={BASIS: places})
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(14.4, 6.6), layout="constrained")
+    _draw(left, cells, "predicted", colors)
+    _draw(right, cells, "probability", None, vmin=0, vmax=1, colorbar_loc=None)
+    figure.colorbar(ScalarMappable(), ax=right, shrink=0.8, label="probability of the prediction")
+    _explain(left, shares, 1 - table["known"].mean())
+    title_above(figure, _title(table, shares, len(shown)))
+    named = shares[shares >= SMALLEST_SHARE]
+    texts = {name: f"{short(name)} {share:.0%}" for name, share in named.items()}
+    label_clusters(left, places, obs["predicted"].to_numpy(str), texts, colors)
+    return figure
 
 
-def _draw_unknown(axes, places: np.ndarray, share: float, size: float) -> None:
-    x, y = places.T
-    label = f"of no known type ({share:.0%})"
-    axes.scatter(x, y, s=size, color=UNKNOWN_COLOR, linewidths=0, rasterized=True, label=label)
-    axes.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
-    bare(axes)
+def _draw(axes: Axes, cells: ad.AnnData, key: str, colors: dict | None, **look) -> None:
+    """Cells of no known type first, so that the others lie on top."""
+    known = cells.obs["known"].to_numpy(bool)
+    look["size"] = float(np.clip(60_000 / cells.n_obs, 4, 36))
+    if not known.all():
+        unknown = draw_cells(cells[~known], BASIS, key, colors, axes, alpha=FADED, **look)
+        unknown.update_scalarmappable()  # colours of numbers
+        ring = {"facecolors": "none", "edgecolors": unknown.get_facecolors()[:, :3]}
+        x, y = unknown.get_offsets().T
+        axes.scatter(x, y, s=look["size"], linewidths=0.1 * look["size"] ** 0.5, **ring)
+    if known.any():
+        draw_cells(cells[known], BASIS, key, colors, axes, **look)
+    axes.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
 
 
-def _draw_types(axes, places: np.ndarray, table: pd.DataFrame, size: float) -> None:
-    """The cells of every known type, with a legend whose points are large enough to see."""
-    for i, (name, cells) in enumerate(_by_frequency(table)):
-        style = {"color": color_of(i), "marker": type_marker(i), "s": size, "linewidths": 0}
-        x, y = places[cells].T
-        label = f"{short(name)} ({len(cells) / len(table):.0%})"
-        axes.scatter(x, y, label=label, rasterized=True, **style)
-    legend = axes.legend(
-        frameon=False, loc="upper left", bbox_to_anchor=(1, 1), markerscale=1.0, fontsize=9
-    )
-    for handle in legend.legend_handles:
-        handle.set_sizes([36])
+def _explain(axes: Axes, shares: pd.Series, unknown: float) -> None:
+    """What a ring means, and which types are too rare to be named on the map."""
+    ring = axes.scatter([], [], s=60, color="white", edgecolor=DARK_GREY)
+    words = [f"faded, with a ring: of no known type ({unknown:.1%})"]
+    rare = [short(name) for name in shares.index[shares < SMALLEST_SHARE]]
+    if rare:
+        more = f" and {len(rare) - MOST_LISTED} more" if len(rare) > MOST_LISTED else ""
+        words.append(
+            f"not named, under {SMALLEST_SHARE:.0%}: {', '.join(rare[:MOST_LISTED])}{more}"
+        )
+    look = {"frameon": False, "loc": "upper left", "bbox_to_anchor": (0, -0.05)}
+    axes.legend([ring], ["\n".join(textwrap.fill(line, 75) for line in words)], **look)
 
 
-def _by_frequency(table: pd.DataFrame):
-    predicted = table["predicted"].astype(str)
-    for name in predicted.value_counts().index:
-        yield name, np.flatnonzero((predicted == name) & table["known"])
-
-
-def _title(table: pd.DataFrame, n_cells: int) -> str:
-    known = table[table["known"]]
-    shown = "" if len(table) == n_cells else f" (a sample of {len(table):,})"
-    unknown = f"{1 - len(known) / len(table):.1%} of {n_cells:,} cells{shown} are of no known type"
-    if known.empty:
-        return unknown
-    most = known["predicted"].astype(str).value_counts()
-    first, share = short(most.index[0]), most.iloc[0] / len(table)
+def _title(table: pd.DataFrame, shares: pd.Series, n_shown: int) -> str:
+    cells = f"{len(table):,} cells"
+    sample = "" if n_shown == len(table) else f"; {n_shown:,} of them are drawn"
     return (
-        f"{first} is the most frequent type ({share:.0%}); {unknown}\n"
-        f"Median probability of the predicted type: {known['probability'].median():.2f}"
+        f"{short(shares.index[0])} is the most frequent prediction ({shares.iloc[0]:.0%} of "
+        f"{cells}{sample});\n{1 - table['known'].mean():.1%} of all cells are of no known type; "
+        f"the median probability of a prediction is {table['probability'].median():.2f}"
     )

@@ -45,9 +45,8 @@ def cells_in_plane(
     figure, panels = plt.subplots(
         1, n_panels, figsize=(6.6 * n_panels, 6.0), squeeze=False, layout="constrained"
     )
-    shuffled = np.random.default_rng(0).permutation(cells.n_obs)  # so that no type covers another
-    obs = cells.obs[["cell_type"]].astype(str).iloc[shuffled]
-    shown = ad.AnnData(obs=obs, obsm={basis: cells.obsm[basis][shuffled, :2]})
+    obs = cells.obs[["cell_type"]].astype(str)
+    shown = ad.AnnData(obs=obs, obsm={basis: cells.obsm[basis][:, :2]})
     by_type, *others = panels[0]
     colors = colors_of_types(obs["cell_type"])
     draw_cells(shown, basis, "cell_type", colors, by_type)
@@ -65,14 +64,16 @@ def cells_in_plane(
 def draw_cells(
     cells: ad.AnnData, basis: str, key: str, colors: dict[str, str] | None, axes: Axes, **look
 ) -> PathCollection:
-    """Scanpy's scatter of cells by obs[key], without legend; numbers have a colour bar."""
+    """Scanpy's scatter of cells by obs[key], without a legend, in an order that favours no type."""
     from scanpy import pl  # slow to import
 
-    look = {"size": float(np.clip(40_000 / cells.n_obs, 3, 30)), "legend_loc": None, **look}
+    cells = cells[np.random.default_rng(0).permutation(cells.n_obs)].copy()
+    size = float(np.clip(40_000 / cells.n_obs, 3, 30))
+    look = {"size": size, "legend_loc": None, "sort_order": False, "title": "", **look}
     with warnings.catch_warnings():
         # scanpy's own, about how it changes a colour map
         warnings.simplefilter("ignore", PendingDeprecationWarning)
-        pl.embedding(cells, basis, color=key, palette=colors, ax=axes, show=False, title="", **look)
+        pl.embedding(cells, basis, color=key, palette=colors, ax=axes, show=False, **look)
     bare(axes)
     return axes.collections[-1]
 

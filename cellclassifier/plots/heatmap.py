@@ -14,7 +14,8 @@ from cellclassifier.plots.style import short
 
 INCHES_PER_LETTER = 0.095  # of a number in its square
 SMALLEST_SQUARE = 0.5  # inches: the figure grows with the table, its letters do not shrink
-SMALLEST_FIGURE = 3.6  # inches: room for what is written beside the colour bar
+SMALLEST = 2.8  # inches of all squares: room for what is written beside the colour bar
+BAR, BAR_GAP = 0.25, 0.25  # inches
 
 
 def annotated_heatmap(
@@ -39,9 +40,8 @@ def annotated_heatmap(
     longest = max(map(len, texts.ravel()), default=1)
     if column_names is not None:  # of several lines
         longest = max(longest, *(len(line) for name in column_names for line in name.split("\n")))
-    width = max(SMALLEST_SQUARE, 0.14 + INCHES_PER_LETTER * longest)
-    size = np.array([1.5 + width * table.shape[1], 0.8 + SMALLEST_SQUARE * len(table)])
-    figure, axes = plt.subplots(figsize=np.maximum(size, SMALLEST_FIGURE))
+    width = max(SMALLEST_SQUARE, 0.14 + INCHES_PER_LETTER * longest) * table.shape[1]
+    figure, axes, bar_axes = _laid_out(width, SMALLEST_SQUARE * len(table))
     seaborn.heatmap(
         table,
         annot=texts,
@@ -53,9 +53,22 @@ def annotated_heatmap(
         annot_kws={"fontsize": 11},
         cbar_kws={"label": bar_label, **bar},
         ax=axes,
+        cbar_ax=bar_axes,
     )
     _name(axes, table, column_names)
     return figure, axes
+
+
+def _laid_out(width: float, height: float) -> tuple[Figure, Axes, Axes]:
+    """A figure of the squares (in inches) and the bar alone: names lie outside, as the title does.
+
+    All of it is saved, with ``bbox_inches="tight"``.
+    """
+    width, height = max(width, SMALLEST), max(height, SMALLEST)
+    figure = plt.figure(figsize=(width + BAR_GAP + BAR, height))
+    whole = figure.get_figwidth()
+    axes = figure.add_axes((0, 0, width / whole, 1))
+    return figure, axes, figure.add_axes(((width + BAR_GAP) / whole, 0, BAR / whole, 1))
 
 
 def _name(axes: Axes, table: pd.DataFrame, column_names: Sequence[str] | None) -> None:

@@ -61,7 +61,7 @@ plain_text = rc_context(
     }
 )
 TITLE_POINTS = 13
-LETTERS_PER_INCH = 10.5  # of a title
+LETTERS_PER_INCH = 9.8  # of a title
 NARROWEST_TITLE = 5.5  # inches, above a narrow figure
 
 

@@ -62,7 +62,7 @@ def dots():
 
 def annotated():
     table = pd.DataFrame({"predicted": LABELS, "probability": 0.5, "known": True})
-    return annotated_map.annotated_map(PLACES, table, len(table))
+    return annotated_map.annotated_map(PLACES, table, np.arange(len(table)))
 
 
 def aurocs():
