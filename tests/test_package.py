@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, files_of
 from packaging.requirements import Requirement
+from test_architecture import NEURAL_ROOMS
 from trained_models import new_cells, saved_in
 
 import cellclassifier
@@ -212,7 +213,7 @@ def distributions() -> dict[str, list[str]]:
 @pytest.mark.parametrize("path", sorted(SOURCES))
 def test_every_library_that_is_imported_is_asked_for(path):
     """By the package itself, or by the extra of the networks where they are imported."""
-    neural = path.startswith(("cellclassifier/models/geneformer/", "cellclassifier/models/neural/"))
+    neural = path.startswith(tuple(f"cellclassifier/{room}/" for room in NEURAL_ROOMS))
     asked = requirements("geneformer") if neural else requirements()
     sold_as = distributions()
     for library in imported_libraries(ROOT / path):
