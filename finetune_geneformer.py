@@ -67,12 +67,10 @@ class Config(RunOptions, GeneformerOptions, SplitOptions, CellsOptions):
     """fetch the pretrained weights and dictionaries into geneformer_files/, and stop"""
 
     quick: bool = field(default=False, metadata=NOT_IN_KEY)
-    """a first look in minutes on a CPU: one split, 96 tokens, 2,000 cells, where not asked
-    otherwise"""
+    """a first look in minutes on a CPU: one split, 96 tokens, 2,000 cells, unless given"""
 
     save_tokens: Path | None = field(default=None, metadata=NOT_IN_KEY)
-    """new folder for the tokens of all cells, by the published vocabulary: a data set that other
-    tools of Geneformer read, too"""
+    """new folder for the tokens of all cells, which other tools of Geneformer read, too"""
 
     tokens: Path | None = field(default=None, metadata=NOT_IN_KEY)
     """folder made with --save-tokens, which is read instead of --cells"""

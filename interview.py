@@ -78,8 +78,8 @@ def main(config: Config) -> pd.DataFrame:
     out.csv("data_summary", interview.as_table(numbers | found))
     out.csv("data_remarks", interview.data_remarks(inspected, rows))
     record.write(data=inspected.source, seeds=[config.seed])
-    log.info("%s\n\n%s", types.round(3).to_string(index=False), _wrapped(table))
-    log.info("Outputs: %s", config.output.resolve())
+    log.log(output.RESULT, "%s\n\n%s", types.round(3).to_string(index=False), _wrapped(table))
+    log.log(output.RESULT, "Outputs: %s", config.output.resolve())
     return table
 
 

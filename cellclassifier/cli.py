@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores
 from cellclassifier.output import stopping
 from cellclassifier.output.processes import is_first
+from cellclassifier.output.remarks import RESULT, remarks_on_stdout
 
 Config = TypeVar("Config")
 
@@ -44,25 +46,26 @@ def run(
     SIGTERM.
     """
     _print_anywhere()
+    if "--version" in sys.argv[1:]:
+        return _say_version()
     import tyro
 
-    config = tyro.cli(config_class, description=description, config=_markers())
+    config = tyro.cli(config_class, description=_shown(description), config=_markers())
     _call(main, config, when_stopped)
 
 
 def console() -> None:
     """Run the command "cellclassifier", which has a subcommand for each of ``COMMANDS``."""
     _print_anywhere()
-    if sys.argv[1:] == ["--version"]:
-        print(f"cellclassifier {cellclassifier.__version__}")
-        return
+    if "--version" in sys.argv[1:]:
+        return _say_version()
     import tyro
 
     app = tyro.extras.SubcommandApp()
     modules = {name: import_module(module) for name, module in COMMANDS.items()}
     for name, module in modules.items():
         chosen = sys.argv[1:2] == [name]  # in the list of subcommands one line is enough
-        about = module.__doc__ if chosen else module.__doc__.splitlines()[0]
+        about = _shown(module.__doc__) if chosen else module.__doc__.splitlines()[0]
         app.command(module.Config, name=name, help=about)
     config = app.cli(prog="cellclassifier", description=CONSOLE, config=_markers())
     module = next(m for m in modules.values() if isinstance(config, m.Config))
@@ -74,6 +77,24 @@ def _print_anywhere() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's has not
             stream.reconfigure(errors="backslashreplace")
+
+
+def _say_version() -> None:
+    print(f"cellclassifier {cellclassifier.__version__}")
+
+
+def _shown(description: str) -> str:
+    """Print a description, its paragraphs as wide as the terminal, where help is asked for.
+
+    Returns the empty text that tyro is given, which joins lines and leaves them to the terminal.
+    """
+    if {"-h", "--help"} & {*sys.argv[1:]}:
+        width = min(shutil.get_terminal_size().columns, 100)
+        for paragraph in description.strip().split("\n\n"):
+            plain = paragraph.startswith(" ")  # commands and tables of files
+            print(paragraph if plain else textwrap.fill(paragraph, width), end="\n\n")
+        print("--version says which version this is.", end="\n\n")
+    return ""
 
 
 def _markers() -> tuple:
@@ -115,7 +136,8 @@ def _run(main: Callable[[Config], object], config: Config) -> None:
     from cellclassifier.output.lock import only_run_in
     from cellclassifier.output.sweep import sweep
 
-    with threadpool_limits(getattr(config, "jobs", None) or available_cores()), remarks_on_stdout():
+    jobs = getattr(config, "jobs", None) or available_cores()
+    with threadpool_limits(jobs), remarks_on_stdout(_level_of(config)):
         if not isinstance(config, CommonOptions):  # it writes into no output folder of ours
             main(config)
             return
@@ -134,22 +156,12 @@ def _load_libraries() -> None:
     matplotlib.use("Agg")  # figures are files here, on machines with and without a screen
 
 
-@contextmanager
-def remarks_on_stdout() -> Iterator[None]:
-    """Print what the package logs (INFO and above) as plain lines.
-
-    Of several processes (torchrun) only the first one speaks.
-    """
-    log = logging.getLogger("cellclassifier")
-    handler = logging.StreamHandler(sys.stdout) if is_first() else logging.NullHandler()
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
+def _level_of(config: Config) -> int:
+    """What the screen shows: --verbose, --quiet or neither."""
+    verbose, quiet = (getattr(config, name, False) for name in ("verbose", "quiet"))
+    if verbose and quiet:
+        raise InputError("--verbose and --quiet contradict each other: choose one")
+    return logging.DEBUG if verbose else RESULT if quiet else logging.INFO
 
 
 def say_where(folder: Path) -> None:

@@ -19,6 +19,12 @@ class CommonOptions:
     jobs: int | None = None
     """threads or fits side by side; default: the cores this process may use"""
 
+    verbose: bool = False
+    """also say what is taken up, written and how long each step takes"""
+
+    quiet: bool = False
+    """say warnings and the result only"""
+
     seed: int = 42
     """of everything that is drawn at random; of several splits, the first one's"""
 

@@ -66,11 +66,11 @@ def sourced(cells: ad.AnnData) -> ad.AnnData:
     return cells
 
 
-class Quiet(list):
-    """A progress bar that is not shown."""
+class Quiet:
+    """Progress that is not shown."""
 
-    def __init__(self, items=(), **options):
-        super().__init__(items)
+    def __init__(self, *arguments, **options):
+        pass
 
     def __enter__(self):
         return self
@@ -78,10 +78,10 @@ class Quiet(list):
     def __exit__(self, *error):
         pass
 
-    def set_description(self, text: str) -> None:
+    def doing(self, text: str) -> None:
         pass
 
-    def update(self) -> None:
+    def add(self) -> None:
         pass
 
 

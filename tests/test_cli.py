@@ -17,9 +17,12 @@ from conftest import ROOT, files_of
 from threadpoolctl import threadpool_info
 
 import multiclass_baselines as script
-from cellclassifier import cli
+from cellclassifier import __version__, cli
 from cellclassifier.options import CommonOptions
+from cellclassifier.output.remarks import RESULT
 from cellclassifier.output.stopping import Terminated
+
+SCRIPTS = [path.stem for path in ROOT.glob("*.py")]
 
 
 def start(*arguments, folder, **options) -> subprocess.Popen:
@@ -90,7 +93,7 @@ def test_a_terminal_that_knows_ascii_alone_shows_escapes(tmp_path, monkeypatch):
     code = f"""
 import logging, sys
 sys.path.insert(0, {str(ROOT)!r})
-from cellclassifier import cli
+from cellclassifier import __version__, cli
 from cellclassifier.options import CommonOptions
 
 def main(config):
@@ -247,6 +250,41 @@ def test_of_several_processes_the_first_one_speaks(shell, capsys, monkeypatch):
     assert "Look here." in capsys.readouterr().out
 
 
+def test_quiet_and_verbose(shell, capsys):
+    assert shell(remark, "--quiet") == 0
+    assert capsys.readouterr().out == "Look here.\n"
+    assert shell(remark, "--verbose") == 0
+    assert capsys.readouterr().out == "12 columns are left out.\nLook here.\nnot this\n"
+    assert shell(remark, "--quiet", "--verbose") == 2
+    assert "contradict each other" in capsys.readouterr().err
+
+
+def test_a_result_is_told_with_quiet_too(shell, capsys):
+    def main(config: Config) -> None:
+        logging.getLogger("cellclassifier").log(RESULT, "9 cells")
+
+    assert shell(main, "--quiet") == 0
+    assert capsys.readouterr().out == "9 cells\n"
+
+
+def test_version(shell, capsys):
+    assert shell(remark, "--version") == 0
+    assert capsys.readouterr().out == f"cellclassifier {__version__}\n"
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_has_whole_lines_and_no_twins(name, columns):
+    command = [sys.executable, ROOT / f"{name}.py", "--help"]
+    environment = os.environ | {"COLUMNS": str(columns)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    before, _, options = done.stdout.partition("usage: ")
+    assert done.returncode == 0 and "--version" in before and "--no-" not in done.stdout
+    assert "{None}" not in options and "\n\n\n" not in done.stdout.rstrip()
+    widest = max(len(line) for line in done.stdout.splitlines() if not line.startswith(" "))
+    assert widest <= columns
+
+
 @pytest.mark.slow
 def test_jobs_limit_the_threads_of_every_library():
     """Also of those that a script with rooms that open on demand has not imported yet."""
@@ -254,7 +292,7 @@ def test_jobs_limit_the_threads_of_every_library():
 import json, sys
 sys.path.insert(0, {str(ROOT)!r})
 import multiclass_baselines as script
-from cellclassifier import cli
+from cellclassifier import __version__, cli
 from cellclassifier.options import CommonOptions
 
 def main(config):

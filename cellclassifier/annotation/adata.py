@@ -14,7 +14,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from tqdm import tqdm
 
 import cellclassifier
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
@@ -25,6 +24,7 @@ from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.options import available_cores
+from cellclassifier.output.progress import Progress
 
 SPACE, PROBABILITIES, ABOUT = "X_cellclassifier", "cellclassifier_probabilities", "cellclassifier"
 log = logging.getLogger(__name__)
@@ -132,11 +132,11 @@ def _annotate_chunks(
 ) -> Annotations:
     """Annotations of all cells, which the table calls by their numbers."""
     parts, start = [], 0
-    with tqdm(total=n_cells, unit="cell", disable=None) as progress:
+    with Progress(n_cells, "cell") as progress:
         for counts in chunks:
             numbers = np.arange(start, start := start + counts.shape[0])
             parts.append(annotate_chunk(model, match.align(counts), numbers.astype(str)))
-            progress.update(len(numbers))
+            progress.add(len(numbers))
     return Annotations(
         pd.concat([part.table for part in parts], ignore_index=True),
         np.concatenate([part.probabilities for part in parts]),

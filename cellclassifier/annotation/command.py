@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from cellclassifier import annotation, data, output, plots
 from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores, require_positive
@@ -89,9 +87,9 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
             about = facts[name] | {"model": annotation.about(model)}
             output.write_json(folder / name / "about.json", about)
         tables = [table.round(3).to_string(index=False) for table in (summaries[name], totals)]
-        log.info("== %s\n%s", source.path, "\n\n".join(tables))
+        log.log(output.RESULT, "== %s\n%s", source.path, "\n\n".join(tables))
     record.write(model=annotation.about(model), files=facts)
-    log.info("Outputs: %s", folder.resolve())
+    log.log(output.RESULT, "Outputs: %s", folder.resolve())
     return summaries
 
 
@@ -148,13 +146,13 @@ def _annotate(
     start = 0
     with (
         annotation.annotation_files(folder, model.classes_, source.n_cells, config.seed) as files,
-        tqdm(total=source.n_cells, unit="cell", desc=source.path.name) as progress,
+        output.Progress(source.n_cells, "cell", name=source.path.name) as progress,
     ):
         for counts in source.chunks(config.chunk_cells):
             names = source.cell_names[start : start + counts.shape[0]]
             files.add(annotation.annotate_chunk(model, match.align(counts), names))
             start += len(names)
-            progress.update(len(names))
+            progress.add(len(names))
     kept = files.kept
     totals = annotation.totals(kept["probability"].to_numpy(), kept["known"].to_numpy())
     return files, {"file": str(source.path), "genes_found_share": share} | totals

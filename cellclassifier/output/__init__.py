@@ -8,8 +8,9 @@ __getattr__, __dir__, __all__ = expose(
         "files": ["atomic_folder", "atomic_path", "write_figure", "write_json"],
         "folder": ["Output"],
         "processes": ["is_first", "n_processes"],
+        "progress": ["Progress"],
         "record": ["RunRecord"],
-        "remarks": ["kept_remarks"],
+        "remarks": ["RESULT", "kept_remarks"],
         "tables": ["append_csv", "write_csv"],
     },
 )

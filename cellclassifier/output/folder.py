@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cellclassifier.output.files import (
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.tables import write_csv
 
+log = logging.getLogger(__name__)
 FOLDERS = ("results", "plots", "predictions", "models")
 
 
@@ -59,6 +61,7 @@ class Output:
     def _write(self, relative: str, write: Callable[[Path, object], None], content) -> None:
         if is_first():
             write(self.folder / relative, content)
+            log.debug("written: %s", relative)
         self.written.append(relative)
 
 

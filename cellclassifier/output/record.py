@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import platform
 import sys
 import time
@@ -19,6 +20,7 @@ try:
 except ImportError:  # on Windows
     resource = None
 
+log = logging.getLogger(__name__)
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "matplotlib")
 SOURCE = Path(__file__).parents[1]
 
@@ -39,6 +41,7 @@ class RunRecord:
         yield
         step = self.content["steps"].setdefault(name, {"seconds": 0.0, "peak_gib": None})
         step["seconds"] = round(step["seconds"] + time.perf_counter() - start, 3)
+        log.debug("%s: %.1f s so far", name, step["seconds"])
         step["peak_gib"] = _largest(step["peak_gib"], peak_memory_gib())
 
     def write(self, **facts) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,7 +12,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from cellclassifier.data.features import types_by_similarity
 from cellclassifier.data.options import CellsOptions
@@ -19,6 +19,7 @@ from cellclassifier.options import RunOptions
 from cellclassifier.output.files import file_name, publish, write_parquet
 from cellclassifier.output.folder import Output, predictions_of
 from cellclassifier.output.processes import is_first
+from cellclassifier.output.progress import Progress
 from cellclassifier.output.record import RunRecord
 from cellclassifier.protocol import scores
 from cellclassifier.protocol.evaluation import Evaluation, pooled_reliability
@@ -32,6 +33,7 @@ from cellclassifier.protocol.options import SplitOptions, SubsetOptions
 from cellclassifier.protocol.scores import ScoreTables
 from cellclassifier.protocol.splits import require_differences, require_usable
 
+log = logging.getLogger(__name__)
 Figures = Iterable[tuple[str, Figure]]
 PREDICTIONS, MODEL = "predictions.parquet", "model"
 
@@ -101,13 +103,17 @@ class Run:
         if self.config.fresh:
             self._remove_checkpoints(wanted)
         found = {part: self._finished(*part) for part in wanted}
-        for part in (progress := tqdm(wanted, unit="fit", disable=not is_first())):
-            progress.set_description(f"{part[0]}, split {part[1]}")
-            if found[part] is not None:
-                self._show(*part, found[part])
-                continue
-            with self.step(part[0]):
-                yield part
+        done = sum(tables is not None for tables in found.values())
+        with Progress(len(wanted), "fit", done) as progress:
+            for part in wanted:
+                if found[part] is not None:
+                    self._show(*part, found[part])
+                    log.debug("%s, split %s: taken up from an earlier run", *part)
+                    continue
+                progress.doing(f"{part[0]}, split {part[1]}")
+                with self.step(part[0]):
+                    yield part
+                progress.add()
 
     def _finished(self, method: str, split: int) -> dict[str, pd.DataFrame] | None:
         """The tables of a part, if it has all that this run needs of it.
@@ -183,11 +189,12 @@ class Run:
         key = self.key(version)
         finished = {part: self.finished.load(key, part.name) for part in parts}
         to_do = [part for part in parts if finished[part] is None]
-        with tqdm(total=len(parts), initial=len(parts) - len(to_do), unit="fit") as progress:
+        with Progress(len(parts), "fit", done=len(parts) - len(to_do)) as progress:
             for part, tables in compute(to_do):
                 self.finished.save(key, part.name, tables)
                 finished[part] = tables
-                progress.update()
+                progress.doing(part.name)
+                progress.add()
         return finished
 
     def table(self, name: str, method: str) -> pd.DataFrame:
@@ -232,6 +239,7 @@ class Run:
         record. Returns the summary: mean and standard deviation of each metric over splits, per
         method and part.
         """
+        log.info("All fits are done: writing tables and drawing.")
         with self.step("outputs"):
             table = self.scores() if is_first() else self._own_scores()
             summary = scores.summarize(table)

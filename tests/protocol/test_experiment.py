@@ -40,7 +40,7 @@ def finished_once(tmp_path_factory) -> Config:
 def quiet_script(patch: pytest.MonkeyPatch) -> Script:
     """Seconds are the same for every fit, so that all bytes can be compared."""
     patch.setattr(interface, "time", types.SimpleNamespace(perf_counter=lambda: 0.0))
-    patch.setattr(experiment, "tqdm", Quiet)
+    patch.setattr(experiment, "Progress", Quiet)
     return Script()
 
 

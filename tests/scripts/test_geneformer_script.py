@@ -340,7 +340,7 @@ def test_tokens_of_something_else_are_refused(published, tmp_path):
         (("--pretrain-epochs", "0", "--max-cells", "50"), (96, 1, 50, 0)),
         (("--max-tokens", "96"), (96, 1, 2000, 3)),
     ],
-    ids=" ".join,
+    ids=str,
 )
 def test_quick_overrides_no_option_that_was_given(monkeypatch, tmp_path, given, expected):
     """Not even one that was given the value that it has anyway."""

@@ -21,8 +21,7 @@ class GeneformerOptions(TrainingOptions):
     """How a Geneformer classifier starts and trains."""
 
     pretrained: Path | None = None
-    """folder of pretrained weights; default: geneformer_files/Geneformer-V1-10M if it is there,
-    else --from-scratch"""
+    """folder of weights; default: geneformer_files/Geneformer-V1-10M, else --from-scratch"""
 
     from_scratch: bool = False
     """start from random weights; vocabulary and medians come from the training cells"""
@@ -43,8 +42,7 @@ class GeneformerOptions(TrainingOptions):
     """highest learning rate of the linear schedule; default 5e-5 (from scratch 5e-4)"""
 
     batch_size: int | None = None
-    """cells of mean length per batch, whose tokens are the budget of every batch; default 8 (from
-    scratch 16)"""
+    """cells of mean length, whose tokens every batch may hold; default 8 (from scratch 16)"""
 
     max_tokens: int = 2048
     """highest-ranked genes of a cell that the model sees"""

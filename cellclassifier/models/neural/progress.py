@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tqdm import tqdm
-
 from cellclassifier.models.neural.task import Task
-from cellclassifier.output.processes import is_first
+from cellclassifier.output import progress
 
 SHOWN = ("train_loss", "val_loss", "val_macro_f1", "val_accuracy", "val_masked_gene_accuracy")
 
@@ -24,26 +22,21 @@ class Progress:
 
     def __enter__(self) -> Progress:
         self.start = time.perf_counter()
-        self.bar = tqdm(
-            total=self.total,
-            initial=self.initial,
-            unit=self.unit,
-            disable=not is_first(),
-        )
+        self.bar = progress.Progress(self.total, self.unit, self.initial)
         return self
 
     def __exit__(self, *error) -> None:
         self.seconds = time.perf_counter() - self.start
-        self.bar.close()
+        self.bar.__exit__(*error)
 
     def add(self, n: int) -> None:
         """Count the samples of a batch."""
         self.seen += n
-        self.bar.update(n)
+        self.bar.add(n)
 
     def show(self, row: dict[str, float]) -> None:
         """The losses and scores of an epoch, behind the bar."""
-        self.bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k in SHOWN})
+        self.bar.doing(", ".join(f"{k} {v:.3f}" for k, v in row.items() if k in SHOWN))
 
     @property
     def per_second(self) -> float:

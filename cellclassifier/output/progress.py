@@ -1,0 +1,67 @@
+"""How far a long step is: a bar on a terminal, a line now and then in a file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+from tqdm import tqdm
+
+from cellclassifier.output.processes import is_first
+from cellclassifier.output.remarks import is_told
+
+LINE_SECONDS = 30  # between two lines where there is no terminal
+
+log = logging.getLogger(__name__)
+
+
+class Progress:
+    """Counts what is done of ``total``; a context manager.
+
+    The bar goes to stderr. Where that is no terminal (a file, a pipe) no signs of a terminal are
+    written: a line is logged every ``LINE_SECONDS``, none for what is over before. With --quiet
+    there is neither; of several processes the first one tells.
+
+    unit: what is counted ("fit"); done: what an earlier run had done; name: of the bar.
+    """
+
+    def __init__(self, total: int, unit: str, done: int = 0, name: str = ""):
+        self.total, self.unit, self.done, self.name = total, unit, done, name
+        self.doing_now = ""
+        self.started_at, self.started_with = time.monotonic(), done
+        self.told_at = self.started_at
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        hidden = not (on_terminal and is_first() and is_told(logging.INFO))
+        self.bar = tqdm(total=total, initial=done, unit=unit, desc=name or None, disable=hidden)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.bar.close()
+
+    def doing(self, text: str) -> None:
+        """Say what is being done, behind the bar or in the next line."""
+        self.doing_now = text
+        self.bar.set_postfix_str(text)
+
+    def add(self, n: int = 1) -> None:
+        """Count ``n`` more."""
+        self.done += n
+        self.bar.update(n)
+        if self.bar.disable and time.monotonic() - self.told_at >= LINE_SECONDS:
+            self.told_at = time.monotonic()
+            log.info(self._line())
+
+    def _line(self) -> str:
+        seconds = time.monotonic() - self.started_at
+        left = seconds * (self.total - self.done) / max(self.done - self.started_with, 1)
+        name = f"{self.name}: " if self.name else ""
+        now = f" ({self.doing_now})" if self.doing_now else ""
+        times = f"{_time(seconds)} so far, about {_time(left)} left"
+        return f"{name}{self.done:,} of {self.total:,} {self.unit}s{now}, {times}"
+
+
+def _time(seconds: float) -> str:
+    return tqdm.format_interval(seconds)
