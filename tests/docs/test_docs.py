@@ -31,7 +31,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]+)")
 FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 # Of other commands than our scripts.
-OTHERS = {"nproc-per-node", "record", "write-tokens", "check", "help"}
+OTHERS = {"nproc-per-node", "record", "write-tokens", "check", "help", "version", "no-deps"}
 
 
 def name_of(page: Path) -> str:
