@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from cellclassifier.data.h5_access import array_of, attribute, check_size, member, native
+from cellclassifier.data.h5_access import array_of, attribute, check_size, member
+from cellclassifier.data.stored_rows import native
 from cellclassifier.data.texts import as_texts, decoded
 from cellclassifier.errors import InputError
 

@@ -14,13 +14,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource
-from cellclassifier.data.h5_access import array_of, attribute, check_size, member, native, opened
+from cellclassifier.data.h5_access import array_of, attribute, filled, member, opened
 from cellclassifier.data.h5ad_tables import column_names, column_of, index_of, table_of
-from cellclassifier.data.sparse_checks import check_indices, check_indptr, compressed, usable
+from cellclassifier.data.sparse_checks import compressed
+from cellclassifier.data.stored_rows import dense_rows, sparse_rows
 from cellclassifier.errors import InputError
 
 CSR, CSC, DENSE = "csr", "csc", "dense"
-BLOCK = 2**26  # bytes of a dense matrix in memory at a time
+PARTS = "data", "indices", "indptr"
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +80,10 @@ class StoredMatrix:
     def whole(self) -> sp.csr_matrix | sp.csc_matrix:
         """All of it, a dense matrix as CSR."""
         with opened(self.path) as file:
-            stored = member(file, self.place)
             if self.layout == DENSE:
-                return _dense_rows(stored, 0, self.shape[0])
-            parts = (array_of(member(stored, part)) for part in ("data", "indices", "indptr"))
+                return dense_rows(filled(file, self.place), 0, self.shape[0])
+            stored = member(file, self.place)
+            parts = (array_of(member(stored, part)) for part in PARTS)
             make = sp.csr_matrix if self.layout == CSR else sp.csc_matrix
             return compressed(make, *parts, self.shape)
 
@@ -93,9 +94,11 @@ class StoredMatrix:
             yield partial(_slice, self._by_columns())
             return
         with opened(self.path) as file:
-            stored = member(file, self.place)
-            read = _dense_rows if self.layout == DENSE else partial(_sparse_rows, self.shape)
-            yield partial(read, stored)
+            if self.layout == DENSE:
+                yield partial(dense_rows, filled(file, self.place))
+            else:
+                stored = member(file, self.place)
+                yield partial(sparse_rows, *(filled(stored, part) for part in PARTS), self.shape)
 
     def _by_columns(self) -> sp.csr_matrix:
         """Rows of a matrix stored by columns are all over the file."""
@@ -126,39 +129,3 @@ def _matrix(path: Path, stored: h5py.Group | h5py.Dataset, place: str) -> Stored
         raise ValueError(f"{place!r} has no shape of two numbers")
     dtype = member(stored, "data").dtype
     return StoredMatrix(path, place, (int(shape[0]), int(shape[1])), dtype, layout)
-
-
-def _dense_rows(stored: h5py.Dataset, start: int, stop: int) -> sp.csr_matrix:
-    """Rows as CSR, so many at a time that a dense copy of them needs little memory."""
-    check_size(stored)
-    in_file = stored.chunks[0] if stored.chunks else 1  # rows that are decompressed together
-    step = max(1, BLOCK // (stored.dtype.itemsize * stored.shape[1] * in_file)) * in_file
-    blocks = [
-        sp.csr_matrix(usable(stored[i : min(i + step, stop)])) for i in range(start, stop, step)
-    ]
-    return sp.vstack(blocks, format="csr")
-
-
-def _sparse_rows(
-    shape: tuple[int, int], stored: h5py.Group, start: int, stop: int
-) -> sp.csr_matrix:
-    data, indices, indptr = (member(stored, part) for part in ("data", "indices", "indptr"))
-    n_values = _n_values(data, indices, indptr, shape[0])
-    bounds = native(indptr[start : stop + 1])
-    check_indices(bounds, n_values + 1, stop - start + 1)
-    if (start == 0 and bounds[0] != 0) or (stop == shape[0] and bounds[-1] != n_values):
-        raise ValueError("an index pointer that does not span the values")
-    first, last = int(bounds[0]), int(bounds[-1])
-    bounds = bounds - bounds[0]
-    check_indptr(bounds, stop - start, last - first)
-    parts = native(data[first:last]), native(indices[first:last]), bounds
-    return compressed(sp.csr_matrix, *parts, (stop - start, shape[1]))
-
-
-def _n_values(data: h5py.Dataset, indices: h5py.Dataset, indptr: h5py.Dataset, n_rows: int) -> int:
-    """Number of stored values, having checked that the three arrays are of fitting sizes."""
-    for part in (data, indices, indptr):
-        check_size(part)
-    if data.ndim != 1 or indices.shape != data.shape or indptr.shape != (n_rows + 1,):
-        raise ValueError("values, indices and index pointer of sizes that do not fit together")
-    return data.shape[0]

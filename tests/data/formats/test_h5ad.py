@@ -98,7 +98,7 @@ def test_real_files_are_those_of_anndata(shared, name):
 
 def test_a_dense_matrix_is_read_in_blocks(tmp_path, monkeypatch, reads):
     """Of whole chunks of the file, so that none is decompressed twice."""
-    monkeypatch.setattr("cellclassifier.data.formats.h5ad.BLOCK", 1)
+    monkeypatch.setattr("cellclassifier.data.stored_rows.BLOCK", 1)
     ad.AnnData(COUNTS.astype(np.float32)).write_h5ad(tmp_path / "x.h5ad")
     with h5py.File(tmp_path / "x.h5ad", "r+") as file:
         values = file["X"][()]
