@@ -78,6 +78,12 @@ class CellSource:
     label_column: str | None = None
     """where a format has one place only for labels, that place"""
 
+    layers: tuple[str, ...] = ()
+    """names of the file's other matrices, where none was asked for"""
+
+    files: tuple[Path, ...] = ()
+    """what the cells are made of, where that is not ``path`` alone"""
+
     def __post_init__(self) -> None:
         if self.matrix.dtype.kind not in "biuf":
             raise InputError(f"{self.path} holds no numeric matrix: expected cells x genes")
@@ -124,3 +130,21 @@ class CellSource:
             for start in range(0, self.n_cells, n_cells):
                 stop = min(start + n_cells, self.n_cells)
                 yield check_counts(rows(start, stop), stop - start, len(self.var))
+
+
+def without_layers(path: Path, layer: str | None) -> None:
+    """Raise InputError where a layer is asked of a format that has one matrix only."""
+    if layer is not None:
+        raise InputError(f"--layer {layer}: {path} has no layers; leave it out or use an .h5ad")
+
+
+def without_columns(path: Path) -> Callable[[str, str], np.ndarray]:
+    """``read_column`` of a format that holds counts and names only."""
+
+    def refuse(key: str, option: str) -> np.ndarray:
+        raise InputError(
+            f"{path} holds no {key!r}, since its format has counts and names only: give a table of "
+            f"the cells with --labels FILE.csv (columns cell and {key})"
+        )
+
+    return refuse

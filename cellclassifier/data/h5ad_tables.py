@@ -44,9 +44,15 @@ def index_of(stored: h5py.Group | h5py.Dataset) -> pd.Index:
 
 def column_of(stored: h5py.Group | h5py.Dataset, name: str) -> np.ndarray:
     """One column as texts, (n_rows,) object, None where missing."""
-    values = pd.Series(_values(stored, name))
-    texts = values.astype(str).astype(object).mask(values.isna(), None)
-    return as_texts(texts.to_numpy(), f"{stored.file.filename}: {stored.name}/{name}")
+    where = f"{stored.file.filename}: {stored.name}/{name}"
+    return as_column_of_texts(_values(stored, name), where)
+
+
+def as_column_of_texts(values, where: str) -> np.ndarray:
+    """A column of any kind that pandas knows as texts, (n_rows,) object, None where missing."""
+    column = pd.Series(values)
+    texts = column.astype(str).astype(object).mask(column.isna(), None)
+    return as_texts(texts.to_numpy(), where)
 
 
 def column_names(stored: h5py.Group | h5py.Dataset) -> list[str]:

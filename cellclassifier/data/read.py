@@ -10,7 +10,7 @@ import anndata as ad
 import pandas as pd
 
 from cellclassifier.data.cell_source import CellSource
-from cellclassifier.data.digests import sha256
+from cellclassifier.data.digests import sha256_of_all
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
 from cellclassifier.data.labels import leave_out_untyped
@@ -59,7 +59,8 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
 def described(source: CellSource) -> dict:
     """What a run record says of the file: its name, SHA-256 and shape."""
     shape = [source.n_cells, len(source.var)]
-    return {"file": source.path.name, "sha256": sha256(source.path), "shape": shape}
+    digest = sha256_of_all(source.files or (source.path,))
+    return {"file": source.path.name, "sha256": digest, "shape": shape}
 
 
 def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
