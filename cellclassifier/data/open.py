@@ -16,7 +16,7 @@ from cellclassifier.data.formats.h5ad import open_h5ad
 from cellclassifier.data.formats.loom import open_loom
 from cellclassifier.data.formats.mtx import open_mtx
 from cellclassifier.data.formats.npy import open_npy
-from cellclassifier.data.formats.sample import open_sample
+from cellclassifier.data.formats.sample import open_sample, sample_path
 from cellclassifier.data.formats.samples import join_samples
 from cellclassifier.data.formats.tenx_h5 import open_h5
 from cellclassifier.data.formats.zarr import open_zarr
@@ -75,9 +75,9 @@ def _known() -> str:
     return ", ".join(FORMATS)
 
 
-def name_of(path: Path) -> str:
-    """A file's name without the end that says its format."""
-    return stem_of(path, FORMATS)
+def name_of(path: Path | None) -> str:
+    """A file's name without the end that says its format; None for the embedded sample."""
+    return sample_path().stem if path is None else stem_of(path, FORMATS)
 
 
 def check_layer(path: Path, layer: str | None) -> None:

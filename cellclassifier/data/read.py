@@ -13,6 +13,7 @@ from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.digests import sha256_of_all
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
+from cellclassifier.data.label_table import named_in, with_labels
 from cellclassifier.data.labels import leave_out_untyped
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
@@ -43,7 +44,7 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
     if not isinstance(options, CellsOptions):
         options = CellsOptions(options and Path(options))
     options = replace(options, **more)
-    source = open_file(options.cells, options.layer)
+    source = with_labels(open_file(options.cells, options.layer), options.labels)
     cells = _validated(source, options)
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     cells.uns["source"] = described(source)
@@ -64,15 +65,15 @@ def described(source: CellSource) -> dict:
 
 
 def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
-    obs = source.obs(options.label_key, options.group_key)
-    typed = leave_out_untyped(obs, options.keep_labels, options.ignore_labels)
+    obs, kept = source.obs(options.label_key, options.group_key), named_in(source, options.labels)
+    kept[kept] = leave_out_untyped(obs[kept], options.keep_labels, options.ignore_labels)
     counts = check_counts(source.whole(), source.n_cells, len(source.var))
     check_names(source.obs_names, "cell name")
     check_names(source.var.index, "gene id")
-    check_labels(obs[typed])
-    check_groups(obs[typed])
-    if not typed.all():
-        counts = counts[typed]
-    cells = ad.AnnData(counts, obs=obs[typed].copy(), var=source.var)
+    if not kept.all():
+        counts, obs = counts[kept], obs[kept].copy()
+    check_labels(obs)
+    check_groups(obs)
+    cells = ad.AnnData(counts, obs=obs, var=source.var)
     cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
     return cells

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from cellclassifier.data.formats.mtx import matrices_in, prefix_of
+from cellclassifier.data.formats.mtx import BARCODES, GENES, matrices_in, prefix_of
+from cellclassifier.data.text_files import GZIP
 from cellclassifier.errors import InputError
 
 ZARR, MTX, SAMPLES = ".zarr", ".mtx", "samples"
@@ -25,7 +26,7 @@ def format_of(path: Path, known: Iterable[str]) -> str | None:
     """The format of a file or folder, one of ``known`` or ``SAMPLES``; None for none of them."""
     if not path.is_dir():
         return suffix_of(path, known)
-    if any((path / name).is_file() for name in ZARR_FILES):
+    if _is_zarr(path):
         return ZARR
     if len(matrices_in(path)) == 1:
         return MTX
@@ -63,11 +64,10 @@ def samples_in(folder: Path, known: Iterable[str]) -> dict[str, Path]:
 
 def _sample(child: Path, known: Iterable[str]) -> Path | None:
     child = in_cell_ranger(child)
-    if not child.is_dir():
-        return child if child.is_file() and suffix_of(child, known) else None
-    if any((child / name).is_file() for name in ZARR_FILES) or len(matrices_in(child)) == 1:
+    if _is_cells(child, known):
         return child
-    inside = [path for path in sorted(child.iterdir()) if suffix_of(path, known)]
+    children = sorted(child.iterdir()) if child.is_dir() else []
+    inside = [path for path in children if _is_cells(path, known)]
     if len(inside) > 1:
         listed = ", ".join(path.name for path in inside[:3])
         raise InputError(
@@ -75,3 +75,15 @@ def _sample(child: Path, known: Iterable[str]) -> Path | None:
             "folder of each sample"
         )
     return inside[0] if inside else None
+
+
+def _is_cells(path: Path, known: Iterable[str]) -> bool:
+    """Whether this alone is cells of some format: no folder of samples, no table of a matrix's."""
+    if path.is_dir():
+        return _is_zarr(path) or len(matrices_in(path)) == 1
+    is_table = path.name.removesuffix(GZIP).endswith((*GENES, *BARCODES))
+    return path.is_file() and not is_table and suffix_of(path, known) is not None
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ZARR_FILES)

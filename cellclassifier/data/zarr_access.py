@@ -5,6 +5,7 @@ The same functions as ``h5_access`` has for HDF5.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +18,10 @@ from zarr.storage import LocalStore
 from cellclassifier.data.h5_access import FEW_CHUNKS, MOST_COMPRESSION, SMALL, as_sentence
 from cellclassifier.data.stored_rows import native
 from cellclassifier.data.texts import decoded
-from cellclassifier.data.zarr_chunks import CODECS, TEXT, Chunk, check_chunk
+from cellclassifier.data.zarr_chunks import CODECS, TEXT, Chunk, check_chunk, pieces_of
 from cellclassifier.errors import InputError
 
 METADATA = (".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json")
-
-
-def is_zarr(folder: Path) -> bool:
-    """Whether a folder is a zarr group."""
-    return any((folder / name).is_file() for name in (".zgroup", "zarr.json"))
 
 
 @contextmanager
@@ -71,7 +67,8 @@ class _CheckedStore(LocalStore):
             chunk = next((self.chunks[name] for name in parents if name in self.chunks), None)
             if chunk is None:
                 raise ValueError(f"{key!r} is a part of no array that was checked")
-            check_chunk(found.to_bytes(), chunk)
+            for piece in pieces_of(found.to_bytes(), byte_range, chunk):
+                check_chunk(piece, chunk)
         return found
 
 
@@ -104,7 +101,17 @@ def _codecs(array: zarr.Array) -> list[str]:
         stored = [*(content["filters"] or ()), content["compressor"]]
         stored = [codec for codec in stored if codec]
         return [getattr(codec, "codec_id", None) or codec["id"] for codec in stored]
-    return [codec["name"] for codec in content["codecs"]]
+    return [codec["name"] for codec in _inside_shards(content["codecs"])]
+
+
+def _inside_shards(codecs: list[dict]) -> list[dict]:
+    """The codecs of the pieces, where several of them are in one file."""
+    if len(codecs) != 1 or codecs[0]["name"] != "sharding_indexed":
+        return codecs
+    shards = codecs[0]["configuration"]
+    if shards["index_location"] != "end":
+        raise ValueError("its shards do not end with their index, as those of anndata do")
+    return [*shards["codecs"]]
 
 
 def filled(group: zarr.Group, name: str) -> zarr.Array:
@@ -116,15 +123,17 @@ def filled(group: zarr.Group, name: str) -> zarr.Array:
     folder = Path(store.root) / array.path
     held = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     itemsize = 8 if array.dtype.kind in "OT" else array.dtype.itemsize
-    claimed = itemsize * max(np.prod(array.shape, dtype=float), np.prod(array.chunks, dtype=float))
-    n_chunks = np.prod(np.ceil(np.divide(array.shape, np.maximum(array.chunks, 1))))
+    sizes = np.array([array.shape, array.chunks, array.shards or array.chunks], dtype=float)
+    claimed = itemsize * sizes.prod(axis=1).max()
+    n_chunks = np.prod(np.ceil(sizes.max(axis=0) / np.maximum(array.chunks, 1)))
     if claimed > SMALL + MOST_COMPRESSION * held or n_chunks > FEW_CHUNKS + held:
         raise InputError(
             f"{store.root}: {array.path!r} claims {claimed / 2**30:,.1f} GiB in {n_chunks:,.0f} "
             f"pieces, of which the folder holds {held:,} bytes: it is damaged or was never filled"
         )
-    n_values = int(np.prod(array.chunks))
-    store.chunks[array.path] = Chunk(_codecs(array), n_values, array.dtype)
+    n_values = math.prod(array.chunks)
+    per_shard = math.prod(array.shards) // max(1, n_values) if array.shards else 0
+    store.chunks[array.path] = Chunk(_codecs(array), n_values, array.dtype, per_shard)
     return array
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from zarr.abc.store import SuffixByteRequest
 
 TEXT = "vlen-utf8"
 PACKED = ("blosc", "zstd", "gzip", "zlib")
@@ -26,6 +27,8 @@ class Chunk:
     codecs: list[str]
     n_values: int
     dtype: np.dtype
+    per_shard: int = 0
+    """pieces in a file, which then ends with where they are; 0 where a file is one piece"""
 
     @property
     def is_text(self) -> bool:
@@ -37,6 +40,23 @@ class Chunk:
         """The most that it may take when it is unpacked."""
         size = MOST_TEXT if self.is_text else self.dtype.itemsize
         return SOME + self.n_values * size
+
+
+def pieces_of(content: bytes, byte_range: object, chunk: Chunk) -> list[bytes]:
+    """What of a file, or of a part of it, is unpacked by itself.
+
+    A shard ends with offset and length of each of its pieces, (per_shard, 2), and a checksum:
+    https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
+    """
+    if not chunk.per_shard:
+        return [content]
+    if isinstance(byte_range, SuffixByteRequest):
+        return []  # this list itself
+    if byte_range is not None:
+        return [content]
+    index = np.frombuffer(content[-16 * chunk.per_shard - 4 : -4], dtype="<u8").reshape(-1, 2)
+    filled = index[(index != 2**64 - 1).all(axis=1)]
+    return [content[start : start + size] for start, size in filled.tolist()]
 
 
 def check_chunk(content: bytes, chunk: Chunk) -> None:

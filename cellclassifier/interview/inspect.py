@@ -13,6 +13,7 @@ from anndata.utils import make_index_unique
 
 from cellclassifier.data import features
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
+from cellclassifier.data.label_table import with_labels
 from cellclassifier.data.labels import MISSING, with_type
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
@@ -72,7 +73,7 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     --drop-empty-cells they go). Raises InputError only where there is nothing to show: no
     file, no cells file, a matrix that does not fit its names.
     """
-    source = open_file(options.cells, options.layer)
+    source = with_labels(open_file(options.cells, options.layer), options.labels)
     obs, var = source.obs(options.label_key, options.group_key), source.var
     counts = source.whole()
     suspicious: list[str] = []

@@ -190,8 +190,9 @@ def test_a_given_path_is_never_replaced(write, tmp_path, monkeypatch):
     for missing in ("other.npy", "other.h5ad", "nowhere/cells.npy"):
         with pytest.raises(InputError, match="does not exist"):
             read(tmp_path / missing)
-    with pytest.raises(InputError, match="no file"):
-        read(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="is a folder without cells"):
+        read(tmp_path / "empty")
 
 
 def test_sample_counts_explain_its_own_values(tmp_path, monkeypatch):

@@ -62,6 +62,7 @@ class Table:
     """What the first two lines of a file say of its columns."""
 
     separator: bytes
+    n_columns: int
     gene_columns: tuple[int, ...]
     genes: tuple[str, ...]
     others: dict[str, int]
@@ -90,7 +91,7 @@ def _table(path: Path) -> Table:
             "genes, then a line for every cell, that begins with its name"
         )
     others = {name: i for i, name in enumerate(names) if i > 0 and i not in set(genes)}
-    return Table(separator, tuple(genes), tuple(names[i] for i in genes), others)
+    return Table(separator, len(names), tuple(genes), tuple(names[i] for i in genes), others)
 
 
 def _is_number(text: str) -> bool:
@@ -192,6 +193,9 @@ class _Reader:
             lines.append(self._next())
             size += len(lines[-1])
         table = self.matrix.table
+        for line in lines:  # numpy looks at no fields beyond the last that it needs
+            if b'"' not in line and line.count(table.separator) != table.n_columns - 1:
+                raise ValueError(f"a line of other than {table.n_columns} fields: {line[:30]!r}")
         values = np.loadtxt(
             lines,
             delimiter=table.separator.decode(),

@@ -6,6 +6,7 @@ gzipped ones of the newer. A prefix stands before all three names, as in files f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,7 @@ from cellclassifier.errors import InputError
 MATRIX, GENES, BARCODES = "matrix.mtx", ("features.tsv", "genes.tsv"), ("barcodes.tsv",)
 COLUMNS = ("gene_ids", "gene_symbols", "feature_types")
 KINDS = ("integer", "real")
+WHOLE = b"0123456789+- \t"
 
 
 def matrices_in(folder: Path) -> list[Path]:
@@ -47,6 +49,16 @@ def open_mtx(path: Path, layer: str | None = None) -> CellSource:
     files = (matrix, genes, barcodes)
     index = pd.Index(names, dtype=object)
     return CellSource(path, index, var, InMemory(counts), without_columns(path), files=files)
+
+
+def _count(lines: Iterator[bytes], signs: bytes) -> int:
+    """How many lines there are; ValueError for one with other signs than these, where any."""
+    n_lines = 0
+    for line in lines:
+        n_lines += 1
+        if signs and line.translate(None, signs):  # scipy would read 0.5 as 0
+            raise ValueError(f"{line[:30]!r} is no entry of a matrix of whole numbers")
+    return n_lines
 
 
 def prefix_of(matrix: Path) -> str:
@@ -87,7 +99,7 @@ def _checked_entries(path: Path, n_cells: int, n_genes: int) -> int:
         sizes = next((line for line in lines if not line.startswith(b"%")), b"").split()
         rows, columns, n_entries = (int(size) for size in sizes)
         check_fit(path, (columns, rows), n_cells, n_genes, "barcodes")
-        n_lines = sum(1 for _ in lines)
+        n_lines = _count(lines, b"" if kind[3] == b"real" else WHOLE)
     if n_lines != n_entries:
         raise InputError(
             f"{path} claims {n_entries:,} entries and has {n_lines:,}: is it complete?"

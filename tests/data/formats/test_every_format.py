@@ -28,7 +28,7 @@ def check_same(source, counts: np.ndarray, size: int) -> None:
 
 
 @pytest.mark.parametrize("write", ALL.values(), ids=ALL)
-@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5) // 2)
 @given(data=st.data())
 def test_the_same_counts_are_read_from_every_format(tmp_path_factory, write, data):
     shape = data.draw(st.tuples(st.integers(1, 7), st.integers(2, 6)))
