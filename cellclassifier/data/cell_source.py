@@ -3,57 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cellclassifier.data.matrix import Matrix
 from cellclassifier.data.validate import check_counts, check_fit
 from cellclassifier.errors import InputError
-
-
-class Matrix(Protocol):
-    """A matrix, cells x genes, in memory or in a file, whose values nobody has checked yet."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def whole(self) -> sp.spmatrix | np.ndarray:
-        """All of it."""
-
-    def rows(self) -> AbstractContextManager[Callable[[int, int], sp.spmatrix | np.ndarray]]:
-        """Give, as long as the file is open, a function from start and stop to these rows."""
-
-
-@dataclass(frozen=True)
-class InMemory:
-    """A matrix that was read whole, since its format knows no other way."""
-
-    values: sp.spmatrix | np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Cells, genes; empty where it is no matrix."""
-        return getattr(self.values, "shape", ())
-
-    def whole(self) -> sp.spmatrix | np.ndarray:
-        """All of it."""
-        return self.values
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of the values; object where it is no matrix."""
-        return np.dtype(getattr(self.values, "dtype", object))
-
-    @contextmanager
-    def rows(self):
-        """Rows by slicing."""
-        by_rows = self.values.tocsr() if sp.issparse(self.values) else self.values
-        yield lambda start, stop: by_rows[start:stop]
 
 
 @dataclass(frozen=True)
@@ -80,6 +39,9 @@ class CellSource:
 
     layers: tuple[str, ...] = ()
     """names of the file's other matrices, where none was asked for"""
+
+    looked_at: tuple[str, ...] = ()
+    """where raw counts were looked for, and not found"""
 
     files: tuple[Path, ...] = ()
     """what the cells are made of, where that is not ``path`` alone"""
@@ -118,6 +80,19 @@ class CellSource:
         """The matrix as it is stored, (n_cells, n_genes): values of any kind, indices in range."""
         return self.matrix.whole()
 
+    def counts(self) -> sp.csr_matrix:
+        """Raw counts of all cells, checked as ``chunks`` does it."""
+        return self._checked(self.matrix.whole(), self.n_cells)
+
+    def _checked(self, values: sp.spmatrix | np.ndarray, n_cells: int) -> sp.csr_matrix:
+        try:
+            return check_counts(values, n_cells, len(self.var))
+        except InputError as error:
+            if not self.looked_at:
+                raise
+            looked = ", ".join(self.looked_at)
+            raise InputError(f"{error}; counts were looked for in {looked}") from None
+
     def chunks(self, n_cells: int) -> Iterator[sp.csr_matrix]:
         """Raw counts of ``n_cells`` cells after another, each (<= n_cells, n_genes).
 
@@ -129,7 +104,7 @@ class CellSource:
         with self.matrix.rows() as rows:
             for start in range(0, self.n_cells, n_cells):
                 stop = min(start + n_cells, self.n_cells)
-                yield check_counts(rows(start, stop), stop - start, len(self.var))
+                yield self._checked(rows(start, stop), stop - start)
 
 
 def without_layers(path: Path, layer: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cellclassifier.data.cell_source import CellSource, without_layers
+from cellclassifier.data.find_counts import find_counts
 from cellclassifier.data.formats.csv import open_csv
 from cellclassifier.data.formats.h5ad import open_h5ad
 from cellclassifier.data.formats.loom import open_loom
@@ -90,7 +92,8 @@ def open_file(path: Path | None, layer: str | None = None) -> CellSource:
     """Open the file, or what ``find_cells`` finds without a path, else the embedded sample.
 
     Names may be missing or occur twice, and values be anything: see ``open_cells``, ``read_cells``.
-    Only the names of cells and genes are read, but for formats that can be read whole only.
+    Without a layer the raw counts are looked for, see ``find_counts``. Beside some rows for that,
+    only the names of cells and genes are read, but for formats that can be read whole only.
     Raises InputError, in one sentence, for a file that is missing, damaged or holds no cells.
     """
     found = find_cells(path)
@@ -100,7 +103,8 @@ def open_file(path: Path | None, layer: str | None = None) -> CellSource:
     if kind == SAMPLES:
         inside = samples_in(found, FORMATS).items()
         return join_samples(found, {name: open_file(sample, layer) for name, sample in inside})
-    return FORMATS[kind](found, layer)
+    source = FORMATS[kind](found, layer)
+    return source if layer else find_counts(source, partial(FORMATS[kind], found))
 
 
 def open_cells(path: Path | None, layer: str | None = None) -> CellSource:

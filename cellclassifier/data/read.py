@@ -8,9 +8,11 @@ from pathlib import Path
 
 import anndata as ad
 import pandas as pd
+import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.digests import sha256_of_all
+from cellclassifier.data.gene_counts import one_column_per_gene
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
 from cellclassifier.data.label_table import named_in, with_labels
@@ -18,10 +20,10 @@ from cellclassifier.data.labels import leave_out_untyped
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.validate import (
-    check_counts,
     check_groups,
     check_labels,
     check_names,
+    check_present,
     drop_or_refuse_empty,
 )
 
@@ -48,10 +50,6 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
     cells = _validated(source, options)
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     cells.uns["source"] = described(source)
-    kept = are_genes(cells.var)
-    if not kept.all():
-        log.info(f"{(~kept).sum():,} columns are no genes (feature_types): left out.")
-        cells = cells[:, kept].copy()
     if options.drop_unmapped_genes:
         cells = drop_unmapped(cells)
     return drop_or_refuse_empty(cells, options.drop_empty_cells)
@@ -67,13 +65,23 @@ def described(source: CellSource) -> dict:
 def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
     obs, kept = source.obs(options.label_key, options.group_key), named_in(source, options.labels)
     kept[kept] = leave_out_untyped(obs[kept], options.keep_labels, options.ignore_labels)
-    counts = check_counts(source.whole(), source.n_cells, len(source.var))
+    counts = source.counts()
     check_names(source.obs_names, "cell name")
-    check_names(source.var.index, "gene id")
+    check_present(source.var.index, "gene id")
     if not kept.all():
         counts, obs = counts[kept], obs[kept].copy()
     check_labels(obs)
     check_groups(obs)
-    cells = ad.AnnData(counts, obs=obs, var=source.var)
+    counts, var = _of_genes(counts, source.var)
+    cells = ad.AnnData(counts, obs=obs, var=var)
     cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
     return cells
+
+
+def _of_genes(counts: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, pd.DataFrame]:
+    """Only columns that are genes, and one for each of them."""
+    kept = are_genes(var)
+    if not kept.all():
+        log.info(f"{(~kept).sum():,} columns are no genes (feature_types): left out.")
+        counts, var = counts[:, kept], var[kept]
+    return one_column_per_gene(counts, var)

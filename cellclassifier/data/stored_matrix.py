@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 import scipy.sparse as sp
 
+from cellclassifier.data.matrix import Matrix
 from cellclassifier.data.sparse_checks import compressed
 from cellclassifier.data.stored_rows import dense_rows, sparse_rows
 from cellclassifier.errors import InputError
@@ -20,6 +21,7 @@ from cellclassifier.errors import InputError
 CSR, CSC, DENSE = "csr", "csc", "dense"
 PARTS = "data", "indices", "indptr"
 RAW = "raw"
+MANY_VALUES = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def _raw_of(file) -> str | None:
 
 
 @dataclass(frozen=True)
-class StoredMatrix:
+class StoredMatrix(Matrix):
     """A matrix in a file, checked for what could mislead compiled code whenever it is read."""
 
     access: ModuleType
@@ -108,6 +110,14 @@ class StoredMatrix:
                 stored = self.access.member(file, self.place)
                 parts = (self.access.filled(stored, part) for part in PARTS)
                 yield partial(sparse_rows, *parts, self.shape)
+
+    def some_values(self) -> np.ndarray:
+        """Of a matrix stored by columns the first ones, since its rows are all over the file."""
+        if self.layout != CSC:
+            return super().some_values()
+        with self.access.opened(self.path) as file:
+            stored = self.access.member(file, self.place)
+            return self.access.filled(stored, "data")[:MANY_VALUES]
 
     def _by_columns(self) -> sp.csr_matrix:
         """Rows of a matrix stored by columns are all over the file."""

@@ -20,7 +20,6 @@ from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import described
 from cellclassifier.data.validate import (
     as_csr,
-    check_counts,
     check_groups,
     check_labels,
     check_names,
@@ -75,12 +74,11 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     """
     source = with_labels(open_file(options.cells, options.layer), options.labels)
     obs, var = source.obs(options.label_key, options.group_key), source.var
-    counts = source.whole()
     suspicious: list[str] = []
-    matrix = _tried(suspicious, check_counts, counts, len(obs), len(var))
+    matrix = _tried(suspicious, source.counts)
     has_counts = matrix is not None
     if not has_counts:
-        matrix = _finite_values(counts)
+        matrix = _finite_values(source.whole())
     _tried(suspicious, check_names, obs.index, "cell name")
     _tried(suspicious, check_groups, obs)
     _tried(suspicious, check_names, var.index, "gene id")

@@ -12,8 +12,9 @@ import pytest
 import scipy.sparse as sp
 from conftest import make_cells
 
-from cellclassifier.data.cell_source import CellSource, InMemory
+from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.formats.sample import sample_path
+from cellclassifier.data.matrix import InMemory
 from cellclassifier.data.open import FORMATS, open_cells
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
@@ -194,7 +195,7 @@ def test_a_matrix_stored_by_columns_is_read_whole_and_said(h5ad, said):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (np.log1p(COUNTS), "log-normalised"),
+        (np.log1p(COUNTS * (1 + np.arange(8) / 30)), "log-normalised"),
         (1e4 * (COUNTS + 1) / (COUNTS + 1).sum(1, keepdims=True), "normalised to 10,000"),
         (COUNTS - 1.0, "negative values .*scaled"),
         (np.where(COUNTS == 2, np.nan, COUNTS), "NaN"),

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource, without_layers
 from cellclassifier.data.gene_names import ENSEMBL, kind_of_ids
+from cellclassifier.data.matrix import SAMPLE, Matrix
 from cellclassifier.data.text_files import (
     fields_of,
     first_field,
@@ -132,7 +133,7 @@ def _column(path: Path, table: Table, key: str, option: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class CsvMatrix:
+class CsvMatrix(Matrix):
     """The numbers of a table, cells x genes."""
 
     path: Path
@@ -144,10 +145,10 @@ class CsvMatrix:
         """As numbers are read from text."""
         return np.dtype(np.float64)
 
-    def whole(self) -> sp.csr_matrix:
-        """All of it, as CSR."""
+    def some_rows(self) -> sp.csr_matrix:
+        """The first ones: others are behind all lines before them."""
         with self.rows() as rows:
-            return rows(0, self.shape[0])
+            return rows(0, min(SAMPLE, self.shape[0]))
 
     @contextmanager
     def rows(self) -> Iterator[Callable[[int, int], sp.csr_matrix]]:

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.h5_access import array_of, filled, member, opened
+from cellclassifier.data.matrix import Matrix
 from cellclassifier.data.stored_rows import dense_columns
 from cellclassifier.data.texts import as_texts
 from cellclassifier.errors import InputError
@@ -98,18 +99,13 @@ def _as_text(values: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class LoomMatrix:
+class LoomMatrix(Matrix):
     """A matrix of a .loom, cells x genes."""
 
     path: Path
     place: str
     shape: tuple[int, ...]
     dtype: np.dtype
-
-    def whole(self) -> sp.csr_matrix:
-        """All of it."""
-        with self.rows() as rows:
-            return rows(0, self.shape[0])
 
     @contextmanager
     def rows(self) -> Iterator[Callable[[int, int], sp.csr_matrix]]:

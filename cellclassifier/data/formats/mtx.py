@@ -13,7 +13,8 @@ import pandas as pd
 import scipy.io
 import scipy.sparse as sp
 
-from cellclassifier.data.cell_source import CellSource, InMemory, without_columns, without_layers
+from cellclassifier.data.cell_source import CellSource, without_columns, without_layers
+from cellclassifier.data.matrix import InMemory
 from cellclassifier.data.text_files import GZIP, column_of_text, lines_of, opened_text
 from cellclassifier.data.texts import as_texts
 from cellclassifier.data.validate import check_fit

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellclassifier.data.cell_source import CellSource, InMemory, without_layers
+from cellclassifier.data.cell_source import CellSource, without_layers
+from cellclassifier.data.matrix import InMemory
 from cellclassifier.data.safe_pickle.load import load_npy
 from cellclassifier.data.texts import as_texts
 from cellclassifier.errors import InputError

@@ -12,6 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource
+from cellclassifier.data.matrix import Matrix
 from cellclassifier.errors import InputError
 
 SAMPLE = "sample"
@@ -22,37 +23,36 @@ def join_samples(path: Path, sources: dict[str, CellSource]) -> CellSource:
 
     sources: by the name of the sample, which is added to the names of its cells, as anndata's
     ``concat(index_unique="-")`` does it, and is the column "sample" of obs.
-    Raises InputError where the samples have no gene in common, or name one twice.
+    Columns of one gene are summed, as everywhere.
+    Raises InputError where the samples have no gene in common.
     """
-    for name, source in sources.items():
-        if source.var.index.has_duplicates or source.var.index.hasnans:
-            raise InputError(
-                f"{path}: sample {name!r} names a gene twice, or not at all, so that its genes "
-                "cannot be matched with those of other samples: make their names unique"
-            )
     parts = list(sources.values())
-    genes = parts[0].var.index
+    genes = parts[0].var.index.unique().dropna()
     for part in parts[1:]:
         genes = genes[genes.isin(part.var.index)]
     if not len(genes):
         raise InputError(f"{path}: its samples ({', '.join(sources)}) have no gene in common")
+    first = parts[0].var
     names = [f"{cell}-{name}" for name, part in sources.items() for cell in part.obs_names]
-    matrix = JoinedMatrix(tuple(part.matrix for part in parts), tuple(_columns(parts, genes)))
+    picks = tuple(_pick(part.var.index, genes) for part in parts)
+    matrix = JoinedMatrix(tuple(part.matrix for part in parts), picks)
     files = tuple(file for part in parts for file in part.files or (part.path,))
     return CellSource(
         path,
         pd.Index(names, dtype=object),
-        parts[0].var.loc[genes],
+        first[~first.index.duplicated()].loc[genes],
         matrix,
         _reader(sources),
-        layers=tuple(n for n in parts[0].layers if all(n in part.layers for part in parts)),
         files=files,
     )
 
 
-def _columns(parts: list[CellSource], genes: pd.Index) -> Iterator[np.ndarray]:
-    for part in parts:
-        yield part.var.index.get_indexer(genes)
+def _pick(index: pd.Index, genes: pd.Index) -> sp.csr_matrix:
+    """What a part's counts are multiplied with to become those of the genes, (columns, genes)."""
+    places = genes.get_indexer(index)
+    columns = np.flatnonzero(places >= 0)
+    ones = np.ones(len(columns), dtype=np.int8)
+    return sp.csr_matrix((ones, (columns, places[columns])), shape=(len(index), len(genes)))
 
 
 def _reader(sources: dict[str, CellSource]) -> Callable[[str, str], np.ndarray]:
@@ -70,26 +70,21 @@ def _labels(source: CellSource, key: str, option: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class JoinedMatrix:
-    """Matrices one below the other, of each the columns in one order."""
+class JoinedMatrix(Matrix):
+    """Matrices one below the other, each multiplied with what picks its columns."""
 
-    parts: tuple
-    columns: tuple[np.ndarray, ...]
+    parts: tuple[Matrix, ...]
+    picks: tuple[sp.csr_matrix, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
         """Cells, genes."""
-        return sum(part.shape[0] for part in self.parts), len(self.columns[0])
+        return sum(part.shape[0] for part in self.parts), self.picks[0].shape[1]
 
     @property
     def dtype(self) -> np.dtype:
         """Of the values of all of them together."""
         return np.result_type(*(part.dtype for part in self.parts))
-
-    def whole(self) -> sp.csr_matrix:
-        """All of it."""
-        with self.rows() as rows:
-            return rows(0, self.shape[0])
 
     @contextmanager
     def rows(self) -> Iterator[Callable[[int, int], sp.csr_matrix]]:
@@ -100,9 +95,9 @@ class JoinedMatrix:
 
             def rows(start: int, stop: int) -> sp.csr_matrix:
                 pieces = [
-                    sp.csr_matrix(read(max(start, low) - low, min(stop, high) - low))[:, columns]
-                    for read, columns, low, high in zip(
-                        readers, self.columns, bounds[:-1], bounds[1:], strict=True
+                    sp.csr_matrix(read(max(start, low) - low, min(stop, high) - low)) @ pick
+                    for read, pick, low, high in zip(
+                        readers, self.picks, bounds[:-1], bounds[1:], strict=True
                     )
                     if low < stop and high > start
                 ]

@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from cellclassifier.data.cell_source import CellSource, without_columns, without_layers
 from cellclassifier.data.formats.h5ad import open_h5ad
 from cellclassifier.data.h5_access import array_of, filled, member, opened
+from cellclassifier.data.matrix import Matrix
 from cellclassifier.data.stored_matrix import PARTS
 from cellclassifier.data.stored_rows import sparse_rows
 from cellclassifier.data.texts import as_texts
@@ -85,18 +86,13 @@ def _gene_table(stored: h5py.Group, path: Path) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class TenxMatrix:
+class TenxMatrix(Matrix):
     """The matrix of a 10x file, cells x genes."""
 
     path: Path
     place: str
     shape: tuple[int, int]
     dtype: np.dtype
-
-    def whole(self) -> sp.csr_matrix:
-        """All of it."""
-        with self.rows() as rows:
-            return rows(0, self.shape[0])
 
     @contextmanager
     def rows(self) -> Iterator[Callable[[int, int], sp.csr_matrix]]:

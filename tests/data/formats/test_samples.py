@@ -100,13 +100,16 @@ def test_folders_that_hold_no_cells(tmp_path):
         open_cells(tmp_path)
 
 
-def test_samples_need_unique_genes(tmp_path):
+def test_columns_of_one_gene_are_summed(tmp_path):
     cells = make_cells(5)
-    cells.var_names = ["twice", "twice", *cells.var_names[2:]]
-    path = as_csv(make_cells(5), tmp_path, "a.csv")
+    path = as_csv(cells, tmp_path, "a.csv")
     path.write_text(path.read_text().replace("gene_1,", "gene_0,", 1))
-    with pytest.raises(InputError, match="sample 'a' names a gene twice"):
-        open_cells(tmp_path)
+    as_csv(cells, tmp_path, "b.csv")
+    source = open_cells(tmp_path)
+    assert list(source.var.index) == [f"gene_{i}" for i in range(60) if i != 1]
+    counts = cells.X.toarray()
+    np.testing.assert_array_equal(source.whole()[:5, 0].toarray().ravel(), counts[:, :2].sum(1))
+    np.testing.assert_array_equal(source.whole()[5:, 0].toarray().ravel(), counts[:, 0])
 
 
 def test_layers_of_all_samples_can_be_asked_for(tmp_path):
