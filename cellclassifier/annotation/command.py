@@ -85,7 +85,8 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
         with record.step("outputs"):
             summaries[name] = _write_others(config, source, files, folder / name)
             totals = annotation.write_totals(folder / name / "totals.csv", facts[name])
-            about = facts[name] | {"model": annotation.about(model)}
+            about = facts[name] | {"counts_from": config.layer or source.counts_from}
+            about["model"] = annotation.about(model)
             output.write_json(folder / name / "about.json", about)
         tables = [table.round(3).to_string(index=False) for table in (summaries[name], totals)]
         log.info("== %s\n%s", source.path, "\n\n".join(tables))

@@ -40,6 +40,9 @@ class CellSource:
     layers: tuple[str, ...] = ()
     """names of the file's other matrices, where none was asked for"""
 
+    counts_from: str = "X"
+    """where raw counts were found, if nobody said where they are"""
+
     looked_at: tuple[str, ...] = ()
     """where raw counts were looked for, and not found"""
 

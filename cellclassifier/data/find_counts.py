@@ -37,7 +37,7 @@ def find_counts(source: CellSource, opened: Callable[[str], CellSource]) -> Cell
             log.info(
                 f"{source.path.name}: X holds no raw counts; they are read from {_in_words(name)}."
             )
-            return others[name]
+            return replace(others[name], counts_from=name)
     return _inverted(source, others)
 
 
@@ -52,8 +52,9 @@ def _inverted(source: CellSource, others: dict[str, CellSource]) -> CellSource:
                 f"{source.path.name}: holds no raw counts; they are computed back, exactly, from "
                 f"{_in_words(name)} ({scale})."
             )
-            return replace(found, matrix=Inverted(found.matrix, source.path))
-    return replace(source, looked_at=("X", *others))
+            inverted = Inverted(found.matrix, source.path)
+            return replace(found, matrix=inverted, counts_from=f"{name}, log1p inverted")
+    return replace(source, looked_at=("X", *others) if others else ())
 
 
 def holds_counts(matrix: Matrix) -> bool:
@@ -78,4 +79,4 @@ def _rank(name: str) -> int:
 
 
 def _in_words(name: str) -> str:
-    return {"X": "X", "raw": ".raw (--layer raw)"}.get(name, f"the layer {name!r} (--layer {name})")
+    return {"X": "X", "raw": ".raw"}.get(name, f"the layer {name!r}")

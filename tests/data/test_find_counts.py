@@ -61,9 +61,7 @@ def test_counts_in_a_layer_are_found_and_said(tmp_path, said, name):
     logged.layers["scaled"] = logged.X.toarray() - 1.0
     path = written(logged, tmp_path)
     open_cells(path)
-    assert said() == [
-        f"x.h5ad: X holds no raw counts; they are read from the layer {name!r} (--layer {name})."
-    ]
+    assert said() == [f"x.h5ad: X holds no raw counts; they are read from the layer {name!r}."]
     check_reads(path, counts)
 
 
@@ -90,7 +88,7 @@ def test_scanpys_tutorial_keeps_logs_in_raw_and_a_scaled_part_in_x(tmp_path, sai
     path = written(part, tmp_path, np.asarray)
     open_cells(path)
     assert said() == [
-        "x.h5ad: holds no raw counts; they are computed back, exactly, from .raw (--layer raw) "
+        "x.h5ad: holds no raw counts; they are computed back, exactly, from .raw "
         "(log1p of counts per 10,000)."
     ]
     check_reads(path, counts, genes=cells.var_names)

@@ -211,7 +211,9 @@ def test_what_is_no_count_is_named(model, tmp_path, values):
     cells = new_cells()
     counts = cells.X.toarray()
     normalised = 1e4 * counts / counts.sum(axis=1, keepdims=True)
-    cells.X = {"log": np.log1p(normalised), "normalised": normalised, "scaled": counts - 1}[values]
+    cells.X = {"log": 1.1 * np.log1p(normalised), "normalised": normalised, "scaled": counts - 1}[
+        values
+    ]
     cells.write_h5ad(tmp_path / "x.h5ad")
     sentence = {"log": "log-normalised", "normalised": "10,000 counts", "scaled": "negative"}
     refused(sentence[values], model, tmp_path, tmp_path / "x.h5ad")
@@ -252,7 +254,8 @@ def test_the_run_record(model, tmp_path, h5ad):
         "digest": json.loads((model / "model.json").read_text())["digest"],
     }
     about = json.loads((tmp_path / "annotations/b/about.json").read_text())
-    assert about == record["files"]["b"] | {"model": record["model"]}
+    more = {"model": record["model"], "counts_from": "X"}
+    assert about == record["files"]["b"] | more
     assert [facts["file"] for facts in record["files"].values()] == [str(h5ad), str(npy)]
     for name, facts in record["files"].items():
         written = totals_of(tmp_path / "annotations" / name)
