@@ -49,7 +49,7 @@ def _inverted(source: CellSource, others: dict[str, CellSource]) -> CellSource:
         if can_be_inverted(found.matrix):
             scale = scale_of(found.matrix.some_rows())
             log.info(
-                f"{source.path.name}: holds no raw counts; they are computed back, exactly, from "
+                f"{source.path.name} holds no raw counts; they are computed back, exactly, from "
                 f"{_in_words(name)} ({scale})."
             )
             inverted = Inverted(found.matrix, source.path)

@@ -18,11 +18,12 @@ from cellclassifier.errors import InputError
 log = logging.getLogger(__name__)
 
 
-def read_label_table(path: Path) -> pd.DataFrame:
+def read_label_table(path: Path | str) -> pd.DataFrame:
     """A .csv or .tsv whose first column names cells, as texts; its index are these names.
 
     Raises InputError where it is no table, or names a cell twice.
     """
+    path = Path(path)
     with opened_text(path) as file:
         lines = lines_of(file, path)
         header = next(lines, b"")
@@ -69,7 +70,9 @@ def named_in(source: CellSource, path: Path | None) -> np.ndarray:
         return np.ones(source.n_cells, dtype=bool)
     named = source.obs_names.isin(read_label_table(path).index)
     if not named.all():
-        log.info(f"{(~named).sum():,} of {len(named):,} cells are not in {path.name}: left out.")
+        log.info(
+            f"{(~named).sum():,} of {len(named):,} cells are not in {Path(path).name}: left out."
+        )
     return named
 
 

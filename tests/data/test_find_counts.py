@@ -88,7 +88,7 @@ def test_scanpys_tutorial_keeps_logs_in_raw_and_a_scaled_part_in_x(tmp_path, sai
     path = written(part, tmp_path, np.asarray)
     open_cells(path)
     assert said() == [
-        "x.h5ad: holds no raw counts; they are computed back, exactly, from .raw "
+        "x.h5ad holds no raw counts; they are computed back, exactly, from .raw "
         "(log1p of counts per 10,000)."
     ]
     check_reads(path, counts, genes=cells.var_names)

@@ -35,7 +35,7 @@ def test_formats_without_labels_say_how_to_give_some(tmp_path, table, write):
     path = write(cells, tmp_path)
     with pytest.raises(InputError, match=r"--labels FILE.csv"):
         read_cells(path)
-    read = read_cells(path, labels=table(labels_of(cells, "\t")))
+    read = read_cells(str(path), labels=str(table(labels_of(cells, "\t"))))
     assert read.obs["cell_type"].tolist() == cells.obs["cell_type"].tolist()
     np.testing.assert_array_equal(read.X.toarray(), cells.X.toarray())
 
