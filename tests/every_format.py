@@ -117,7 +117,7 @@ def as_old_matrix_folder(cells: ad.AnnData, path: Path) -> Path:
 def as_loom(cells: ad.AnnData, path: Path) -> Path:
     """http://linnarssonlab.org/loompy/format: genes x cells, in pieces of 64 x 64."""
     with h5py.File(path / "cells.loom", "w") as file:
-        file.attrs["LOOM_SPEC_VERSION"] = "3.0.0"
+        file["attrs/LOOM_SPEC_VERSION"] = "3.0.0"
         counts = cells.X.T.toarray().astype("f4")
         file.create_dataset("matrix", data=counts, chunks=(64, 64), maxshape=(None, None))
         file["row_attrs/Gene"] = cells.var_names.to_numpy(object)
