@@ -7,7 +7,9 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import anndata as ad
@@ -19,8 +21,10 @@ import cellclassifier
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
 from cellclassifier.annotation.write import KEPT, obs_columns
+from cellclassifier.data.cell_source import CellSource, without_columns
+from cellclassifier.data.find_counts import find_counts
 from cellclassifier.data.match_genes import GeneMatch
-from cellclassifier.data.validate import check_counts
+from cellclassifier.data.matrix import InMemory
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.options import available_cores
@@ -57,9 +61,10 @@ def annotate(
     looked at ``chunk_cells`` at a time. A view becomes a copy of its own, as whenever obs of
     a view is written; what is backed by a file is read from there, and the file is not changed.
 
-    model: a fitted model, or the folder of a saved one; layer: where the raw counts are, default
-    X, "raw" for ``adata.raw``; min_genes_found: least share of the model's genes, by importance;
-    jobs: threads, default: those the model has, all cores for a model read from its folder.
+    model: a fitted model, or the folder of a saved one; layer: where the raw counts are, "raw" for
+    ``adata.raw``, default X, or where they are found (see ``find_counts``); min_genes_found: least
+    share of the model's genes, by importance; jobs: threads, default: those the model has, all
+    cores for a model read from its folder.
 
     Returns a row per predicted type (see ``summarize``).
     Raises InputError, in one sentence, for values that are no raw counts, too few known genes, or
@@ -67,14 +72,14 @@ def annotate(
     """
     _require_positive(chunk_cells=chunk_cells, jobs=jobs)
     try:
-        matrix, var = _counts_of(adata, layer)
+        source = _counts_of(adata, layer)
         model = _ready(model, jobs)
-        match, share = find_genes(model, var, min_genes_found)
-        result = _annotate_chunks(model, match, _chunks(matrix, chunk_cells), adata.n_obs)
+        match, share = find_genes(model, source.var, min_genes_found)
+        result = _annotate_chunks(model, match, source.chunks(chunk_cells), adata.n_obs)
     except InputError as error:
         raise InputError(_in_python(str(error))) from None
     predicted, probability, known = (result.table[name].to_numpy() for name in KEPT)
-    about = _about(model) | {"layer": layer or "X", "genes_found_share": share}
+    about = _about(model) | {"layer": layer or source.counts_from, "genes_found_share": share}
     with _writable(adata):
         _write(adata, result, model.classes_, about | totals(probability, known))
     return summarize(pd.Series(predicted), probability, known)
@@ -86,14 +91,30 @@ def _require_positive(**options: int | None) -> None:
             raise InputError(f"{name}={value}: expected at least 1")
 
 
-def _counts_of(adata: ad.AnnData, layer: str | None):
-    """The matrix and its gene table, of an AnnData that annotations can be written into."""
+def _counts_of(adata: ad.AnnData, layer: str | None) -> CellSource:
+    """The cells of an AnnData that annotations can be written into, and where its counts are."""
     if not isinstance(adata, ad.AnnData):
         raise TypeError(f"expected an AnnData, found {type(adata).__name__}")
     if adata.isbacked and adata.is_view:
         raise InputError("a view of a backed AnnData cannot be written: annotate view.to_memory()")
     if adata.n_obs == 0:
         raise InputError("the AnnData holds no cells")
+    names = tuple([*adata.layers, *["raw"] * (adata.raw is not None)])
+    source = replace(_source(adata, layer), layers=names)
+    return source if layer else find_counts(source, partial(_source, adata))
+
+
+def _source(adata: ad.AnnData, layer: str | None) -> CellSource:
+    matrix, var = _matrix_of(adata, layer)
+    if isinstance(matrix, ad.abc.CSCDataset):
+        log.info("The file stores its matrix by columns (CSC): all of it is read.")
+        matrix = matrix.to_memory()
+    path = Path("the AnnData")
+    return CellSource(path, adata.obs_names, var, InMemory(matrix), without_columns(path))
+
+
+def _matrix_of(adata: ad.AnnData, layer: str | None):
+    """A matrix and its gene table."""
     if layer is None and adata.X is not None:
         return adata.X, adata.var
     if layer in adata.layers:
@@ -113,18 +134,6 @@ def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifi
     if jobs:
         model.use_jobs(jobs)
     return model
-
-
-def _chunks(matrix, n_cells: int) -> Iterator[sp.csr_matrix]:
-    """Checked counts of ``n_cells`` cells after another, CSR float32, in memory of their own."""
-    if isinstance(matrix, ad.abc.CSCDataset):
-        log.info("The file stores its matrix by columns (CSC): all of it is read.")
-        matrix = matrix.to_memory()
-    if sp.issparse(matrix) and matrix.format != "csr":
-        matrix = matrix.tocsr()
-    for start in range(0, matrix.shape[0], n_cells):
-        rows = matrix[start : start + n_cells]  # a copy, which the check may sort
-        yield check_counts(rows, *rows.shape)
 
 
 def _annotate_chunks(

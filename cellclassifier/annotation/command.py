@@ -1,8 +1,8 @@
 """Name the cells of new files with a trained model, and say which are of no type it knows.
 
-Any model that the scripts saved will do; the files need raw counts and gene names, no labels. An
-.h5ad stored by rows is read a chunk at a time, whatever its size. Outputs, for every file, under
-model_output/annotations/<file's name>/:
+Any model that the scripts saved will do; the files need raw counts and gene names, no labels. What
+is stored by rows is read a chunk at a time, whatever its size. Outputs, for every file, under
+model_output/annotations/<file's name>/ (of two files of one name, <folder>/<file's name>/):
 
     annotations.csv           cell, predicted, probability, second, second_probability,
                               confidence (high, medium, low), known
@@ -46,11 +46,11 @@ class Config(CommonOptions):
     """folder of a saved model, for instance model_output/models/soft_vote"""
 
     cells: tuple[Path, ...] = ()
-    """.npy or .h5ad files with raw counts; default: ./cells.npy or data/cells.npy, else the
-    embedded sample"""
+    """files with raw counts: .npy, .h5ad, .zarr, .loom, .csv, .tsv, 10x .h5 or matrix folder, or a
+    folder of samples; default: ./cells.npy or data/cells.npy, else the embedded sample"""
 
     layer: str | None = None
-    """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
+    """layer that holds the raw counts; default: X, or where counts are found; "raw" for .raw"""
 
     min_genes_found: float = 0.5
     """stop where less than this share of the model's genes, by importance, is in the file"""
@@ -75,16 +75,16 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
         model = annotation.load_annotator(config.model)
         model.use_jobs(config.jobs or available_cores())
     summaries, facts = {}, {}
-    for path in config.cells or (None,):
+    for path, name in zip(*_files(config), strict=True):
         with record.step("open"):
             source = _open(path, config, model)
-        name = source.path.stem
         with record.step("annotate"):
             files, facts[name] = _annotate(config, model, source, folder / name)
         with record.step("outputs"):
             summaries[name] = _write_others(config, source, files, folder / name)
             totals = annotation.write_totals(folder / name / "totals.csv", facts[name])
-            about = facts[name] | {"model": annotation.about(model)}
+            about = facts[name] | {"counts_from": config.layer or source.counts_from}
+            about["model"] = annotation.about(model)
             output.write_json(folder / name / "about.json", about)
         tables = [table.round(3).to_string(index=False) for table in (summaries[name], totals)]
         log.log(output.RESULT, "== %s\n%s", source.path, "\n\n".join(tables))
@@ -99,24 +99,24 @@ def _check(config: Config) -> None:
         raise InputError(f"--min-genes-found {config.min_genes_found}: expected 0 to 1")
     if not 0 <= config.seed < 2**32:
         raise InputError(f"--seed {config.seed}: expected 0 to 2**32 - 1")
-    for path in config.cells or (None,):  # all of them before the first is annotated
-        found = data.find_cells(path)
-        if found is not None:
-            _check_file(found, config)
-    names = [path.stem for path in config.cells]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"two files are called {twice[0]}, and outputs go by that name: annotate them one "
-            "after the other, each with an --output of its own"
-        )
+    for path, name in zip(*_files(config), strict=True):  # all before the first is annotated
+        if path is not None:
+            _check_file(path, name, config)
 
 
-def _check_file(path: Path, config: Config) -> None:
-    for option, given in (("--write-h5ad", config.write_h5ad), ("--layer", config.layer)):
-        if given and path.suffix != ".h5ad":
-            raise InputError(f"{option} is for .h5ad files, and {path} is none: leave it out")
-    folder = config.output / "annotations" / path.stem
+def _files(config: Config) -> tuple[list[Path | None], list[str]]:
+    """What is to be annotated, and the names of its folders; None for the embedded sample."""
+    paths = [data.find_cells(path) for path in config.cells or (None,)]
+    if paths == [None]:
+        return paths, [data.name_of(None)]
+    return paths, annotation.folder_names(paths)
+
+
+def _check_file(path: Path, name: str, config: Config) -> None:
+    if config.write_h5ad and path.suffix != ".h5ad":
+        raise InputError(f"--write-h5ad is for .h5ad files, and {path} is none: leave it out")
+    data.check_layer(path, config.layer)
+    folder = config.output / "annotations" / name
     if path.resolve().is_relative_to(folder.resolve()):
         raise InputError(
             f"{path} lies where its own annotations are to be written: choose another --output"

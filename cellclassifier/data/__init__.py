@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = expose(
     {
         "features": ["expression_of", "types_by_similarity"],
         "options": ["CellsOptions"],
-        "open": ["find_cells", "open_cells", "write_annotated"],
+        "open": ["check_layer", "find_cells", "name_of", "open_cells", "write_annotated"],
         "read": ["read_cells"],
     },
 )

@@ -3,57 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cellclassifier.data.matrix import Matrix
 from cellclassifier.data.validate import check_counts, check_fit
 from cellclassifier.errors import InputError
-
-
-class Matrix(Protocol):
-    """A matrix, cells x genes, in memory or in a file, whose values nobody has checked yet."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def whole(self) -> sp.spmatrix | np.ndarray:
-        """All of it."""
-
-    def rows(self) -> AbstractContextManager[Callable[[int, int], sp.spmatrix | np.ndarray]]:
-        """Give, as long as the file is open, a function from start and stop to these rows."""
-
-
-@dataclass(frozen=True)
-class InMemory:
-    """A matrix that was read whole, since its format knows no other way."""
-
-    values: sp.spmatrix | np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Cells, genes; empty where it is no matrix."""
-        return getattr(self.values, "shape", ())
-
-    def whole(self) -> sp.spmatrix | np.ndarray:
-        """All of it."""
-        return self.values
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of the values; object where it is no matrix."""
-        return np.dtype(getattr(self.values, "dtype", object))
-
-    @contextmanager
-    def rows(self):
-        """Rows by slicing."""
-        by_rows = self.values.tocsr() if sp.issparse(self.values) else self.values
-        yield lambda start, stop: by_rows[start:stop]
 
 
 @dataclass(frozen=True)
@@ -77,6 +36,18 @@ class CellSource:
 
     label_column: str | None = None
     """where a format has one place only for labels, that place"""
+
+    layers: tuple[str, ...] = ()
+    """names of the file's other matrices, where none was asked for"""
+
+    counts_from: str = "X"
+    """where raw counts were found, if nobody said where they are"""
+
+    looked_at: tuple[str, ...] = ()
+    """where raw counts were looked for, and not found"""
+
+    files: tuple[Path, ...] = ()
+    """what the cells are made of, where that is not ``path`` alone"""
 
     def __post_init__(self) -> None:
         if self.matrix.dtype.kind not in "biuf":
@@ -112,6 +83,19 @@ class CellSource:
         """The matrix as it is stored, (n_cells, n_genes): values of any kind, indices in range."""
         return self.matrix.whole()
 
+    def counts(self) -> sp.csr_matrix:
+        """Raw counts of all cells, checked as ``chunks`` does it."""
+        return self._checked(self.matrix.whole(), self.n_cells)
+
+    def _checked(self, values: sp.spmatrix | np.ndarray, n_cells: int) -> sp.csr_matrix:
+        try:
+            return check_counts(values, n_cells, len(self.var))
+        except InputError as error:
+            if not self.looked_at:
+                raise
+            looked = ", ".join(self.looked_at)
+            raise InputError(f"{error}; counts were looked for in {looked}") from None
+
     def chunks(self, n_cells: int) -> Iterator[sp.csr_matrix]:
         """Raw counts of ``n_cells`` cells after another, each (<= n_cells, n_genes).
 
@@ -123,4 +107,22 @@ class CellSource:
         with self.matrix.rows() as rows:
             for start in range(0, self.n_cells, n_cells):
                 stop = min(start + n_cells, self.n_cells)
-                yield check_counts(rows(start, stop), stop - start, len(self.var))
+                yield self._checked(rows(start, stop), stop - start)
+
+
+def without_layers(path: Path, layer: str | None) -> None:
+    """Raise InputError where a layer is asked of a format that has one matrix only."""
+    if layer is not None:
+        raise InputError(f"--layer {layer}: {path} has no layers; leave it out or use an .h5ad")
+
+
+def without_columns(path: Path) -> Callable[[str, str], np.ndarray]:
+    """``read_column`` of a format that holds counts and names only."""
+
+    def refuse(key: str, option: str) -> np.ndarray:
+        raise InputError(
+            f"{path} holds no {key!r}, since its format has counts and names only: give a table of "
+            f"the cells with --labels FILE.csv (columns cell and {key})"
+        )
+
+    return refuse

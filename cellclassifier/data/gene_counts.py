@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,23 @@ def picked(counts: sp.csr_matrix, columns, places, shape: tuple[int, int]) -> sp
     result = sp.csr_matrix(counts @ pick, dtype=np.float32)  # of integers, too
     result.sort_indices()
     return result
+
+
+def one_column_per_gene(
+    counts: sp.csr_matrix, var: pd.DataFrame
+) -> tuple[sp.csr_matrix, pd.DataFrame]:
+    """Counts whose columns of one name are summed, as annotation does it, having said how many.
+
+    var: the gene table, of which a gene keeps its first row.
+    """
+    again = var.index.duplicated()
+    if not again.any():
+        return counts, var
+    codes, names = pd.factorize(var.index)
+    twice = var.index[again].nunique()
+    log.info(f"{twice:,} genes have several columns (first: {var.index[again][0]}): summed.")
+    shape = len(codes), len(names)
+    return picked(counts, np.arange(len(codes)), codes, shape), var[~again]
 
 
 def total_counts(counts: sp.spmatrix) -> np.ndarray:

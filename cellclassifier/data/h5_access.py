@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from cellclassifier.data.stored_rows import native
 from cellclassifier.data.texts import decoded, printable
 from cellclassifier.errors import InputError
 
@@ -20,7 +21,7 @@ FEW_CHUNKS = 10_000  # that may hold nothing: libhdf5 takes 4 KiB of memory for 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """The open file; whatever h5py, anndata and scipy raise of a damaged one is one sentence."""
-    with as_sentence(f"{path} cannot be read as .h5ad"), h5py.File(path) as file:
+    with as_sentence(f"{path} cannot be read as {path.suffix}"), h5py.File(path) as file:
         yield file
 
 
@@ -55,6 +56,15 @@ def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
             raise _elsewhere(group, part, "is stored in another file")
         group = found
     return group
+
+
+def filled(group: h5py.Group, name: str) -> h5py.Dataset:
+    """The dataset under a name, having checked that the file can hold what it claims."""
+    stored = member(group, name)
+    if not isinstance(stored, h5py.Dataset):
+        raise ValueError(f"{stored.name!r} is no dataset")
+    check_size(stored)
+    return stored
 
 
 def _elsewhere(group: h5py.Group, part: str, what: str) -> InputError:
@@ -116,8 +126,3 @@ def array_of(stored: h5py.Dataset) -> np.ndarray:
     if stored.dtype.kind not in "biuf":
         raise ValueError(f"{stored.name!r} holds {stored.dtype}, neither numbers nor texts")
     return native(stored[()])
-
-
-def native(values: np.ndarray) -> np.ndarray:
-    """The same values in this machine's byte order."""
-    return values.astype(values.dtype.newbyteorder("="), copy=False)

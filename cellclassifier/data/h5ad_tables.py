@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from cellclassifier.data.h5_access import array_of, attribute, check_size, member, native
+from cellclassifier.data.h5_access import array_of, attribute, check_size, member
+from cellclassifier.data.stored_rows import native
 from cellclassifier.data.texts import as_texts, decoded
 from cellclassifier.errors import InputError
 
@@ -43,9 +44,15 @@ def index_of(stored: h5py.Group | h5py.Dataset) -> pd.Index:
 
 def column_of(stored: h5py.Group | h5py.Dataset, name: str) -> np.ndarray:
     """One column as texts, (n_rows,) object, None where missing."""
-    values = pd.Series(_values(stored, name))
-    texts = values.astype(str).astype(object).mask(values.isna(), None)
-    return as_texts(texts.to_numpy(), f"{stored.file.filename}: {stored.name}/{name}")
+    where = f"{stored.file.filename}: {stored.name}/{name}"
+    return as_column_of_texts(_values(stored, name), where)
+
+
+def as_column_of_texts(values, where: str) -> np.ndarray:
+    """A column of any kind that pandas knows as texts, (n_rows,) object, None where missing."""
+    column = pd.Series(values)
+    texts = column.astype(str).astype(object).mask(column.isna(), None)
+    return as_texts(texts.to_numpy(), where)
 
 
 def column_names(stored: h5py.Group | h5py.Dataset) -> list[str]:

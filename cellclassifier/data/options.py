@@ -11,11 +11,15 @@ class CellsOptions:
     """Which cells to read, and how: shared by every script."""
 
     cells: Path | None = None
-    """cells.npy or .h5ad with raw counts; default: ./cells.npy or data/cells.npy, else the
-    embedded 700-cell sample"""
+    """raw counts: .npy, .h5ad, .zarr, .loom, .csv, .tsv, 10x .h5 or matrix folder, or a folder of
+    samples; default: ./cells.npy or data/cells.npy, else the embedded 700-cell sample"""
 
     label_key: str = "cell_type"
-    """column of obs that holds the labels (.h5ad)"""
+    """column of obs, or of --labels, that holds the labels"""
+
+    labels: Path | None = None
+    """table (.csv, .tsv) of the cells' labels, for files that hold none: its first column names
+    the cells; cells that it does not name are left out"""
 
     keep_labels: tuple[str, ...] = ()
     """labels that are types although they read like none ("unknown", "doublet")"""
@@ -24,10 +28,11 @@ class CellsOptions:
     """further labels whose cells are left out"""
 
     layer: str | None = None
-    """layer that holds the raw counts (.h5ad); default: X; "raw" for the .raw matrix"""
+    """layer that holds the raw counts; default: X, or where counts are found; "raw" for .raw"""
 
     group_key: str | None = None
-    """column of obs whose groups (donors, batches) are kept in one part each (.h5ad)"""
+    """column of obs, or of --labels, whose groups (donors, batches; "sample" in a folder of
+    samples) are kept in one part each"""
 
     ask_mygene: bool = False
     """look up symbols that the table lacks at mygene.info (one request, with a time limit)"""

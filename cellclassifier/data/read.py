@@ -8,19 +8,22 @@ from pathlib import Path
 
 import anndata as ad
 import pandas as pd
+import scipy.sparse as sp
 
 from cellclassifier.data.cell_source import CellSource
-from cellclassifier.data.digests import sha256
+from cellclassifier.data.digests import sha256_of_all
+from cellclassifier.data.gene_counts import one_column_per_gene
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
+from cellclassifier.data.label_table import named_in, with_labels
 from cellclassifier.data.labels import leave_out_untyped
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.validate import (
-    check_counts,
     check_groups,
     check_labels,
     check_names,
+    check_present,
     drop_or_refuse_empty,
 )
 
@@ -43,14 +46,10 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
     if not isinstance(options, CellsOptions):
         options = CellsOptions(options and Path(options))
     options = replace(options, **more)
-    source = open_file(options.cells, options.layer)
+    source = with_labels(open_file(options.cells, options.layer), options.labels)
     cells = _validated(source, options)
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     cells.uns["source"] = described(source)
-    kept = are_genes(cells.var)
-    if not kept.all():
-        log.info(f"{(~kept).sum():,} columns are no genes (feature_types): left out.")
-        cells = cells[:, kept].copy()
     if options.drop_unmapped_genes:
         cells = drop_unmapped(cells)
     return drop_or_refuse_empty(cells, options.drop_empty_cells)
@@ -59,19 +58,30 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
 def described(source: CellSource) -> dict:
     """What a run record says of the file: its name, SHA-256 and shape."""
     shape = [source.n_cells, len(source.var)]
-    return {"file": source.path.name, "sha256": sha256(source.path), "shape": shape}
+    digest = sha256_of_all(source.files or (source.path,))
+    return {"file": source.path.name, "sha256": digest, "shape": shape}
 
 
 def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
-    obs = source.obs(options.label_key, options.group_key)
-    typed = leave_out_untyped(obs, options.keep_labels, options.ignore_labels)
-    counts = check_counts(source.whole(), source.n_cells, len(source.var))
+    obs, kept = source.obs(options.label_key, options.group_key), named_in(source, options.labels)
+    kept[kept] = leave_out_untyped(obs[kept], options.keep_labels, options.ignore_labels)
+    counts = source.counts()
     check_names(source.obs_names, "cell name")
-    check_names(source.var.index, "gene id")
-    check_labels(obs[typed])
-    check_groups(obs[typed])
-    if not typed.all():
-        counts = counts[typed]
-    cells = ad.AnnData(counts, obs=obs[typed].copy(), var=source.var)
+    check_present(source.var.index, "gene id")
+    if not kept.all():
+        counts, obs = counts[kept], obs[kept].copy()
+    check_labels(obs)
+    check_groups(obs)
+    counts, var = _of_genes(counts, source.var)
+    cells = ad.AnnData(counts, obs=obs, var=var)
     cells.obs["cell_type"] = pd.Categorical(cells.obs["cell_type"])
     return cells
+
+
+def _of_genes(counts: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, pd.DataFrame]:
+    """Only columns that are genes, and one for each of them."""
+    kept = are_genes(var)
+    if not kept.all():
+        log.info(f"{(~kept).sum():,} columns are no genes (feature_types): left out.")
+        counts, var = counts[:, kept], var[kept]
+    return one_column_per_gene(counts, var)

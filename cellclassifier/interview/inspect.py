@@ -13,13 +13,13 @@ from anndata.utils import make_index_unique
 
 from cellclassifier.data import features
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
+from cellclassifier.data.label_table import with_labels
 from cellclassifier.data.labels import MISSING, with_type
 from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import described
 from cellclassifier.data.validate import (
     as_csr,
-    check_counts,
     check_groups,
     check_labels,
     check_names,
@@ -72,14 +72,13 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     --drop-empty-cells they go). Raises InputError only where there is nothing to show: no
     file, no cells file, a matrix that does not fit its names.
     """
-    source = open_file(options.cells, options.layer)
+    source = with_labels(open_file(options.cells, options.layer), options.labels)
     obs, var = source.obs(options.label_key, options.group_key), source.var
-    counts = source.whole()
     suspicious: list[str] = []
-    matrix = _tried(suspicious, check_counts, counts, len(obs), len(var))
+    matrix = _tried(suspicious, source.counts)
     has_counts = matrix is not None
     if not has_counts:
-        matrix = _finite_values(counts)
+        matrix = _finite_values(source.whole())
     _tried(suspicious, check_names, obs.index, "cell name")
     _tried(suspicious, check_groups, obs)
     _tried(suspicious, check_names, var.index, "gene id")

@@ -170,6 +170,13 @@ def test_a_layer_or_raw_is_annotated_instead_of_x():
     cc.annotate(log, trained(METHOD), layer="counts")
     assert_annotated(log, cells)
     assert log.uns["cellclassifier"]["layer"] == "counts"
+    cc.annotate(log, trained(METHOD))  # found without a word
+    assert_annotated(log, cells)
+    assert log.uns["cellclassifier"]["layer"] == "counts"
+    del log.layers["counts"]
+    cc.annotate(log, trained(METHOD))
+    assert_annotated(log, cells)
+    assert log.uns["cellclassifier"]["layer"] == "X, log1p inverted"
     log = cells.copy()
     log.raw = cells
     log = log[:, 5:].copy()  # raw keeps all the genes
@@ -180,7 +187,7 @@ def test_a_layer_or_raw_is_annotated_instead_of_x():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda X: X.log1p(), r"look log-normalised .* \(layer= for \.h5ad\)$"),
+        (lambda X: X.log1p() * 1.1, r"look log-normalised .* \(layer= for \.h5ad\)$"),
         (lambda X: X.multiply(1e4 / X.sum(axis=1)).tocsr(), "look normalised to 10,000 counts"),
         (lambda X: X - sp.csr_matrix(np.full(X.shape, 0.5)), "negative values .* scaled data"),
         (lambda X: X * np.nan, "hold NaN"),

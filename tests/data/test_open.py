@@ -12,8 +12,9 @@ import pytest
 import scipy.sparse as sp
 from conftest import make_cells
 
-from cellclassifier.data.cell_source import CellSource, InMemory
+from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.formats.sample import sample_path
+from cellclassifier.data.matrix import InMemory
 from cellclassifier.data.open import FORMATS, open_cells
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
@@ -194,7 +195,7 @@ def test_a_matrix_stored_by_columns_is_read_whole_and_said(h5ad, said):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (np.log1p(COUNTS), "log-normalised"),
+        (np.log1p(COUNTS * (1 + np.arange(8) / 30)), "log-normalised"),
         (1e4 * (COUNTS + 1) / (COUNTS + 1).sum(1, keepdims=True), "normalised to 10,000"),
         (COUNTS - 1.0, "negative values .*scaled"),
         (np.where(COUNTS == 2, np.nan, COUNTS), "NaN"),
@@ -218,12 +219,12 @@ def test_what_is_no_count_is_refused_in_its_chunk(h5ad):
 
 
 def test_files_that_are_none_are_refused(tmp_path):
-    (tmp_path / "x.csv").write_text("a,b")
+    (tmp_path / "x.odd").write_text("a,b")
     (tmp_path / "x.h5ad").write_text("a,b")
     (tmp_path / "x.npy").write_text("a,b")
     for name, sentence in {
         "none.h5ad": "does not exist",
-        "x.csv": "ends in '.csv': expected",
+        "x.odd": r"ends in '.odd': expected one of \.npy, \.h5ad, .*\.csv\.gz",
         "x.h5ad": "cannot be read as .h5ad",
         "x.npy": "x.npy",
     }.items():
@@ -319,7 +320,7 @@ def test_a_chunk_has_at_least_one_cell(npy):
         next(open_cells(npy()).chunks(0))
 
 
-def open_tsv(path, layer=None) -> CellSource:
+def open_table(path, layer=None) -> CellSource:
     """Cells x genes as text, labels in the column "type": a format as issue lists ask for."""
     table = pd.read_csv(path, sep="\t", index_col=0)
     counts, labels = table.drop(columns="type"), table["type"].to_numpy(object)
@@ -331,16 +332,16 @@ def open_tsv(path, layer=None) -> CellSource:
 
 def test_a_new_format_is_one_function_and_one_entry(tmp_path, monkeypatch):
     """Then it is read whole, in chunks, and by the interview."""
-    monkeypatch.setitem(FORMATS, ".tsv", open_tsv)
+    monkeypatch.setitem(FORMATS, ".table", open_table)
     cells = make_cells(30)
     table = cells.to_df().astype(int).assign(type=cells.obs["cell_type"].to_numpy())
-    table.to_csv(tmp_path / "cells.tsv", sep="\t")
-    options = CellsOptions(tmp_path / "cells.tsv")
+    table.to_csv(tmp_path / "cells.table", sep="\t")
+    options = CellsOptions(tmp_path / "cells.table")
     for read in (read_cells(options), inspect_cells(options).cells):
         np.testing.assert_array_equal(read.X.toarray(), cells.X.toarray())
         assert read.obs["cell_type"].tolist() == cells.obs["cell_type"].tolist()
         assert list(read.obs_names) == list(cells.obs_names)
         assert list(read.var_names) == list(cells.var_names)
     check_chunks(open_cells(options.cells), cells.X.toarray(), 7)
-    with pytest.raises(InputError, match=r"expected a \.npy or \.h5ad or \.tsv file"):
-        open_cells(tmp_path)
+    with pytest.raises(InputError, match=r"expected one of \.npy, .*, \.table"):
+        open_cells(tmp_path / "none")

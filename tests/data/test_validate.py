@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
-from cellclassifier.data.validate import check_counts
+from cellclassifier.data.validate import check_counts, check_names
 from cellclassifier.errors import InputError
 
 COUNTS = np.random.default_rng(5).poisson(3.0, (30, 8)) + np.eye(30, 8, dtype=int)
@@ -193,9 +193,13 @@ def test_too_few_labels(refused, labels, found):
     assert found in refused(classes=labels)
 
 
-def test_duplicate_and_missing_gene_ids(refused):
-    message = refused(gene_ids=changed(GENES, [2, 3], GENES[1]))
-    assert "duplicate gene ids: 1 occur" in message and "GENE1" in message
+def test_duplicate_gene_ids():
+    """Their counts are summed; the interview shows them, and says so."""
+    with pytest.raises(InputError, match=r"duplicate gene ids: 1 occur .*first: GENE1"):
+        check_names(pd.Index(changed(GENES, [2, 3], GENES[1])), "gene id")
+
+
+def test_missing_gene_ids(refused):
     assert "1 of 8 gene ids are missing" in refused(gene_ids=changed(GENES, 2, ""))
 
 
@@ -263,8 +267,8 @@ def test_wrong_keys(tmp_path, content, found):
         ("cells.npy", b"cell,gene\n1,2\n", "damaged"),
         ("cells.h5ad", b"", "cannot be read"),
         ("cells.h5ad", b"cell,gene\n1,2\n", "cannot be read"),
-        ("cells.csv", b"cell,gene\n1,2\n", "expected a .npy or .h5ad"),
-        ("cells", b"", "expected a .npy or .h5ad"),
+        ("cells.txt", b"cell,gene\n1,2\n", "expected one of .npy, .h5ad"),
+        ("cells", b"", "expected one of .npy, .h5ad"),
     ],
 )
 def test_not_a_cells_file(tmp_path, name, content, word):

@@ -165,9 +165,23 @@ def test_a_model_without_validation_annotates_all_as_known(tmp_path, h5ad):
     assert annotations_of(tmp_path / "out/annotations/new")["known"].all()
 
 
-def test_two_files_of_one_name_are_refused(model, tmp_path, h5ad):
+def test_files_of_one_name_have_folders_by_what_tells_them_apart(model, tmp_path, h5ad):
+    paths = []
+    for sample in "ab":
+        (tmp_path / sample).mkdir()
+        paths.append(tmp_path / sample / "filtered.h5ad")
+        shutil.copyfile(h5ad, paths[-1])
     other = write_npy(tmp_path / "new.npy", new_cells())
-    refused("two files are called new, .*--output", model, tmp_path / "out", h5ad, other)
+    run(model, tmp_path / "out", *paths, h5ad, other)
+    names = ["a/filtered", "b/filtered", "new.h5ad", "new.npy"]
+    tables = [annotations_of(tmp_path / "out/annotations" / name) for name in names]
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    record = json.loads((tmp_path / "out/results/run_annotate.json").read_text())
+    assert sorted(record["files"]) == names
+
+
+def test_a_file_that_is_given_twice_is_refused(model, tmp_path, h5ad):
+    refused("is given twice", model, tmp_path / "out", h5ad, h5ad)
     assert not (tmp_path / "out").exists()
 
 
@@ -197,7 +211,9 @@ def test_what_is_no_count_is_named(model, tmp_path, values):
     cells = new_cells()
     counts = cells.X.toarray()
     normalised = 1e4 * counts / counts.sum(axis=1, keepdims=True)
-    cells.X = {"log": np.log1p(normalised), "normalised": normalised, "scaled": counts - 1}[values]
+    cells.X = {"log": 1.1 * np.log1p(normalised), "normalised": normalised, "scaled": counts - 1}[
+        values
+    ]
     cells.write_h5ad(tmp_path / "x.h5ad")
     sentence = {"log": "log-normalised", "normalised": "10,000 counts", "scaled": "negative"}
     refused(sentence[values], model, tmp_path, tmp_path / "x.h5ad")
@@ -238,7 +254,8 @@ def test_the_run_record(model, tmp_path, h5ad):
         "digest": json.loads((model / "model.json").read_text())["digest"],
     }
     about = json.loads((tmp_path / "annotations/b/about.json").read_text())
-    assert about == record["files"]["b"] | {"model": record["model"]}
+    more = {"model": record["model"], "counts_from": "X"}
+    assert about == record["files"]["b"] | more
     assert [facts["file"] for facts in record["files"].values()] == [str(h5ad), str(npy)]
     for name, facts in record["files"].items():
         written = totals_of(tmp_path / "annotations" / name)
@@ -272,7 +289,7 @@ def test_write_h5ad_needs_h5ad_files(model, tmp_path, h5ad):
     npy = write_npy(tmp_path / "b.npy", new_cells(20))
     refused(r"--write-h5ad is for .h5ad files", model, tmp_path / "out", h5ad, npy, write_h5ad=True)
     assert not (tmp_path / "out").exists()
-    refused(r"--layer is for .h5ad files", model, tmp_path / "out", h5ad, npy, layer="x")
+    refused(r"--layer x: .*b.npy has no layers", model, tmp_path / "out", h5ad, npy, layer="x")
     assert not (tmp_path / "out").exists()
 
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import h5py
 import numpy as np
-import scipy.sparse as sp
 
+from cellclassifier.data import h5_access
 from cellclassifier.data.cell_source import CellSource
-from cellclassifier.data.h5_access import array_of, attribute, check_size, member, native, opened
+from cellclassifier.data.h5_access import member, opened
 from cellclassifier.data.h5ad_tables import column_names, column_of, index_of, table_of
-from cellclassifier.data.sparse_checks import check_indices, check_indptr, compressed, usable
+from cellclassifier.data.stored_matrix import StoredMatrix, layers_of, place_of
 from cellclassifier.errors import InputError
-
-CSR, CSC, DENSE = "csr", "csc", "dense"
-BLOCK = 2**26  # bytes of a dense matrix in memory at a time
-
-log = logging.getLogger(__name__)
 
 
 def open_h5ad(path: Path, layer: str | None = None) -> CellSource:
@@ -33,26 +23,11 @@ def open_h5ad(path: Path, layer: str | None = None) -> CellSource:
     """
     with opened(path) as file:
         names = index_of(member(file, "obs"))
-        place, table = _places(file, layer, path)
-        matrix = _matrix(path, member(file, place), place)
+        place, table = place_of(h5_access, file, layer, path)
+        matrix = StoredMatrix.at(h5_access, path, file, place)
         var = table_of(member(file, table))
-    return CellSource(path, names, var, matrix, partial(_column, path))
-
-
-def _places(file: h5py.File, layer: str | None, path: Path) -> tuple[str, str]:
-    """Where in the file the matrix and its gene table are."""
-    layers = member(file, "layers") if "layers" in file else ()
-    layers = [name for name in layers if isinstance(name, str)]  # bytes are no UTF-8
-    if layer is None and "X" in file:
-        return "X", "var"
-    if layer in layers:
-        return f"layers/{layer}", "var"
-    raw = next((raw for raw in ("raw/", "raw.") if f"{raw}X" in file), None)
-    if layer == "raw" and raw:
-        return f"{raw}X", f"{raw}var"
-    known = ", ".join(layers + ["raw"] * (raw is not None)) or "no layers"
-    wanted = "X" if layer is None else f"layer {layer!r}"
-    raise InputError(f"{path} has no {wanted}: it has {known}; choose with --layer")
+        others = tuple(layers_of(h5_access, file)) if layer is None else ()
+    return CellSource(path, names, var, matrix, partial(_column, path), layers=others)
 
 
 def _column(path: Path, key: str, option: str) -> np.ndarray:
@@ -63,102 +38,3 @@ def _column(path: Path, key: str, option: str) -> np.ndarray:
             return column_of(obs, key)
     listed = ", ".join(known) or "none"
     raise InputError(f"{path} has no obs column {key!r}: it has {listed}; choose with {option}")
-
-
-@dataclass(frozen=True)
-class StoredMatrix:
-    """A matrix in an .h5ad, checked for what could mislead compiled code whenever it is read."""
-
-    path: Path
-    place: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    layout: str
-    """how it is stored: csr, csc or dense"""
-
-    def whole(self) -> sp.csr_matrix | sp.csc_matrix:
-        """All of it, a dense matrix as CSR."""
-        with opened(self.path) as file:
-            stored = member(file, self.place)
-            if self.layout == DENSE:
-                return _dense_rows(stored, 0, self.shape[0])
-            parts = (array_of(member(stored, part)) for part in ("data", "indices", "indptr"))
-            make = sp.csr_matrix if self.layout == CSR else sp.csc_matrix
-            return compressed(make, *parts, self.shape)
-
-    @contextmanager
-    def rows(self) -> Iterator[Callable[[int, int], sp.csr_matrix]]:
-        """Rows from the file; a matrix stored by columns is read whole, which is said."""
-        if self.layout == CSC:
-            yield partial(_slice, self._by_columns())
-            return
-        with opened(self.path) as file:
-            stored = member(file, self.place)
-            read = _dense_rows if self.layout == DENSE else partial(_sparse_rows, self.shape)
-            yield partial(read, stored)
-
-    def _by_columns(self) -> sp.csr_matrix:
-        """Rows of a matrix stored by columns are all over the file."""
-        columns = self.whole()
-        n_bytes = columns.data.nbytes + columns.indices.nbytes
-        log.info(
-            f"{self.path.name} stores its matrix by columns (CSC), so all of it is read, which "
-            f"takes about {2 * n_bytes / 2**30:.1f} GiB of memory. To need less, store it by rows "
-            "once: in Python, cells.X = cells.X.tocsr(), then cells.write_h5ad(...)."
-        )
-        return columns.tocsr()
-
-
-def _slice(matrix: sp.csr_matrix, start: int, stop: int) -> sp.csr_matrix:
-    return matrix[start:stop]
-
-
-def _matrix(path: Path, stored: h5py.Group | h5py.Dataset, place: str) -> StoredMatrix:
-    if isinstance(stored, h5py.Dataset):
-        return StoredMatrix(path, place, stored.shape or (), stored.dtype, DENSE)
-    old = attribute(stored, "h5sparse_format", "")  # before anndata 0.7
-    kind = str(attribute(stored, "encoding-type", old))
-    layout = kind.removesuffix("_matrix")
-    if layout not in (CSR, CSC):
-        raise ValueError(f"{place!r} is no matrix but {kind or 'a group'!r}")
-    shape = np.asarray(attribute(stored, "h5sparse_shape" if old else "shape"))
-    if shape.shape != (2,) or shape.dtype.kind not in "iu":
-        raise ValueError(f"{place!r} has no shape of two numbers")
-    dtype = member(stored, "data").dtype
-    return StoredMatrix(path, place, (int(shape[0]), int(shape[1])), dtype, layout)
-
-
-def _dense_rows(stored: h5py.Dataset, start: int, stop: int) -> sp.csr_matrix:
-    """Rows as CSR, so many at a time that a dense copy of them needs little memory."""
-    check_size(stored)
-    in_file = stored.chunks[0] if stored.chunks else 1  # rows that are decompressed together
-    step = max(1, BLOCK // (stored.dtype.itemsize * stored.shape[1] * in_file)) * in_file
-    blocks = [
-        sp.csr_matrix(usable(stored[i : min(i + step, stop)])) for i in range(start, stop, step)
-    ]
-    return sp.vstack(blocks, format="csr")
-
-
-def _sparse_rows(
-    shape: tuple[int, int], stored: h5py.Group, start: int, stop: int
-) -> sp.csr_matrix:
-    data, indices, indptr = (member(stored, part) for part in ("data", "indices", "indptr"))
-    n_values = _n_values(data, indices, indptr, shape[0])
-    bounds = native(indptr[start : stop + 1])
-    check_indices(bounds, n_values + 1, stop - start + 1)
-    if (start == 0 and bounds[0] != 0) or (stop == shape[0] and bounds[-1] != n_values):
-        raise ValueError("an index pointer that does not span the values")
-    first, last = int(bounds[0]), int(bounds[-1])
-    bounds = bounds - bounds[0]
-    check_indptr(bounds, stop - start, last - first)
-    parts = native(data[first:last]), native(indices[first:last]), bounds
-    return compressed(sp.csr_matrix, *parts, (stop - start, shape[1]))
-
-
-def _n_values(data: h5py.Dataset, indices: h5py.Dataset, indptr: h5py.Dataset, n_rows: int) -> int:
-    """Number of stored values, having checked that the three arrays are of fitting sizes."""
-    for part in (data, indices, indptr):
-        check_size(part)
-    if data.ndim != 1 or indices.shape != data.shape or indptr.shape != (n_rows + 1,):
-        raise ValueError("values, indices and index pointer of sizes that do not fit together")
-    return data.shape[0]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellclassifier.data.cell_source import CellSource, InMemory
+from cellclassifier.data.cell_source import CellSource, without_layers
+from cellclassifier.data.matrix import InMemory
 from cellclassifier.data.safe_pickle.load import load_npy
 from cellclassifier.data.texts import as_texts
 from cellclassifier.errors import InputError
@@ -21,8 +22,7 @@ def open_npy(path: Path, layer: str | None = None) -> CellSource:
 
     Raises InputError for a damaged file, for one that asks for code, and where a part is missing.
     """
-    if layer is not None:
-        raise InputError(f"--layer {layer}: {path} has no layers; leave it out or use an .h5ad")
+    without_layers(path, layer)
     content = load_npy(path)
     _require(path, content, (COUNTS, GENES))
     matrix = InMemory(content[COUNTS])

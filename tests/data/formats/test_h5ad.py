@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse as sp
 from damaged import categories_apart
 
+from cellclassifier.data.formats.h5ad import open_h5ad
 from cellclassifier.data.formats.sample import sample_path
 from cellclassifier.data.open import open_cells, open_file
 from cellclassifier.data.options import CellsOptions
@@ -98,7 +99,7 @@ def test_real_files_are_those_of_anndata(shared, name):
 
 def test_a_dense_matrix_is_read_in_blocks(tmp_path, monkeypatch, reads):
     """Of whole chunks of the file, so that none is decompressed twice."""
-    monkeypatch.setattr("cellclassifier.data.formats.h5ad.BLOCK", 1)
+    monkeypatch.setattr("cellclassifier.data.stored_rows.BLOCK", 1)
     ad.AnnData(COUNTS.astype(np.float32)).write_h5ad(tmp_path / "x.h5ad")
     with h5py.File(tmp_path / "x.h5ad", "r+") as file:
         values = file["X"][()]
@@ -149,7 +150,7 @@ def test_every_reader_reads_files_from_before_anndata_0_7(before_0_7):
     found = inspect_cells(options)
     np.testing.assert_array_equal(found.cells.X.toarray(), COUNTS)
     assert found.has_counts and found.source == cells.uns["source"]
-    pd.testing.assert_frame_equal(open_file(before_0_7).var, theirs.var)
+    pd.testing.assert_frame_equal(open_h5ad(before_0_7).var, theirs.var)
 
 
 def test_the_file_that_scanpy_ships_is_read_like_any_other(tmp_path, monkeypatch):

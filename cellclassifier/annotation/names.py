@@ -1,0 +1,35 @@
+"""Where the annotations of each file go: its name, or as much of its path as tells it apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cellclassifier import data
+from cellclassifier.errors import InputError
+
+
+def folder_names(paths: Sequence[Path]) -> list[str]:
+    """A relative folder for every file: ``filtered``, or ``a/filtered`` and ``b/filtered``.
+
+    Files that differ in nothing but the end of their names keep it. Raises InputError where a file
+    is given twice.
+    """
+    paths = [Path(path).resolve() for path in paths]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice} is given twice: name every file once")
+    stems = [(*path.parent.parts[1:], data.name_of(path)) for path in paths]
+    full = [path.parts[1:] for path in paths]
+    parts = [
+        whole if stems.count(stem) > 1 else stem for stem, whole in zip(stems, full, strict=True)
+    ]
+    return ["/".join(_shortest_end(own, parts)) for own in parts]
+
+
+def _shortest_end(own: tuple[str, ...], all_parts: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The shortest end of a path that no other one has."""
+    for length in range(1, len(own)):
+        if sum(other[-length:] == own[-length:] for other in all_parts) == 1:
+            return own[-length:]
+    return own

@@ -1,0 +1,106 @@
+"""A folder of samples: each a file or folder of any other format; its name becomes a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from cellclassifier.data.cell_source import CellSource
+from cellclassifier.data.matrix import Matrix
+from cellclassifier.errors import InputError
+
+SAMPLE = "sample"
+
+
+def join_samples(path: Path, sources: dict[str, CellSource]) -> CellSource:
+    """The cells of all samples, one below the other, with the genes that all of them have.
+
+    sources: by the name of the sample, which is added to the names of its cells, as anndata's
+    ``concat(index_unique="-")`` does it, and is the column "sample" of obs.
+    Columns of one gene are summed, as everywhere.
+    Raises InputError where the samples have no gene in common.
+    """
+    parts = list(sources.values())
+    genes = parts[0].var.index.unique().dropna()
+    for part in parts[1:]:
+        genes = genes[genes.isin(part.var.index)]
+    if not len(genes):
+        raise InputError(f"{path}: its samples ({', '.join(sources)}) have no gene in common")
+    first = parts[0].var
+    names = [f"{cell}-{name}" for name, part in sources.items() for cell in part.obs_names]
+    picks = tuple(_pick(part.var.index, genes) for part in parts)
+    matrix = JoinedMatrix(tuple(part.matrix for part in parts), picks)
+    files = tuple(file for part in parts for file in part.files or (part.path,))
+    return CellSource(
+        path,
+        pd.Index(names, dtype=object),
+        first[~first.index.duplicated()].loc[genes],
+        matrix,
+        _reader(sources),
+        files=files,
+    )
+
+
+def _pick(index: pd.Index, genes: pd.Index) -> sp.csr_matrix:
+    """What a part's counts are multiplied with to become those of the genes, (columns, genes)."""
+    places = genes.get_indexer(index)
+    columns = np.flatnonzero(places >= 0)
+    ones = np.ones(len(columns), dtype=np.int8)
+    return sp.csr_matrix((ones, (columns, places[columns])), shape=(len(index), len(genes)))
+
+
+def _reader(sources: dict[str, CellSource]) -> Callable[[str, str], np.ndarray]:
+    def column(key: str, option: str) -> np.ndarray:
+        if key == SAMPLE:
+            return np.repeat(np.array(list(sources), object), [s.n_cells for s in sources.values()])
+        return np.concatenate([_labels(source, key, option) for source in sources.values()])
+
+    return column
+
+
+def _labels(source: CellSource, key: str, option: str) -> np.ndarray:
+    place = source.label_column if source.label_column and option == "--label-key" else key
+    return source.read_column(place, option)
+
+
+@dataclass(frozen=True)
+class JoinedMatrix(Matrix):
+    """Matrices one below the other, each multiplied with what picks its columns."""
+
+    parts: tuple[Matrix, ...]
+    picks: tuple[sp.csr_matrix, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells, genes."""
+        return sum(part.shape[0] for part in self.parts), self.picks[0].shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the values of all of them together."""
+        return np.result_type(*(part.dtype for part in self.parts))
+
+    @contextmanager
+    def rows(self) -> Iterator[Callable[[int, int], sp.csr_matrix]]:
+        """Cells of whichever samples they are in."""
+        bounds = np.cumsum([0, *(part.shape[0] for part in self.parts)])
+        with ExitStack() as stack:
+            readers = [stack.enter_context(part.rows()) for part in self.parts]
+
+            def rows(start: int, stop: int) -> sp.csr_matrix:
+                pieces = [
+                    sp.csr_matrix(read(max(start, low) - low, min(stop, high) - low)) @ pick
+                    for read, pick, low, high in zip(
+                        readers, self.picks, bounds[:-1], bounds[1:], strict=True
+                    )
+                    if low < stop and high > start
+                ]
+                return sp.vstack(pieces, format="csr")
+
+            yield rows
