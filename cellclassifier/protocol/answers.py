@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from cellclassifier.output.folder import Output
 from cellclassifier.protocol.metrics import (
     METRICS,
     confidence_bins,
@@ -61,3 +62,16 @@ class Answers:
         values["cross_entropy"] = weights @ self.loss / n_cells
         values["ece"] = np.abs(weights @ self.gaps).sum(axis=1) / n_cells
         return np.stack([values[name] for name in COMPARED], axis=1)
+
+
+def read_answers(output: Output, scores: pd.DataFrame) -> dict[str, dict[int, Answers]]:
+    """Of every method that names one type per cell: the test cells of its splits.
+
+    scores: rows of ``scores.combined``; methods of other questions have no accuracy there.
+    """
+    answers: dict[str, dict[int, Answers]] = {}
+    keys = scores.dropna(subset=["accuracy"])[["method", "split"]].drop_duplicates()
+    for method, split in keys.itertuples(index=False):
+        rows = output.read_predictions(method, [split])
+        answers.setdefault(method, {})[split] = Answers.of(rows[rows["part"] == "test"])
+    return answers

@@ -18,6 +18,8 @@ What it can and cannot say:
 - With one split only its test cells are resampled: the luck of that one training is not in it.
 - Splits share cells: training parts overlap by about 70 %, which makes splits look more alike than
   new cells would (Nadeau and Bengio 2003, doi 10.1023/A:1024068626366).
+- A resample's calibration error is larger than that of the data, since its noise counts as error:
+  the ends of that interval lie high, those of differences do not.
 - It is about these cells. Another donor or laboratory is another question.
 """
 
@@ -81,7 +83,7 @@ def compare(answers: AnswersOf, n_samples: int = N_SAMPLES) -> Comparison:
     The same answers give the same numbers; a further method changes nothing but p_holm. Raises
     InputError where two methods answered to different cells.
     """
-    scores, pairs = [], [pd.DataFrame(columns=PAIRS)]
+    scores, pairs = [], []
     for splits, couples in _couples_by_splits(answers).items():
         chosen = {method: answers[method] for couple in couples for method in couple}
         about = {"n_splits": len(splits), "n_cells": _require_the_same_cells(chosen, splits)}
@@ -93,9 +95,9 @@ def compare(answers: AnswersOf, n_samples: int = N_SAMPLES) -> Comparison:
             else:
                 columns = _differences(plain[a] - plain[b], drawn[a] - drawn[b]) | about
                 pairs.append(pd.DataFrame({"method_a": a, "method_b": b, **columns}))
-    table = pd.concat(pairs[1:] or pairs, ignore_index=True)
+    table = _stacked(pairs, PAIRS)
     table["p_holm"] = table.groupby("metric")["p_value"].transform(holm)
-    return Comparison(pd.concat(scores, ignore_index=True)[SCORES], table[PAIRS])
+    return Comparison(_stacked(scores, SCORES), table)
 
 
 def told_apart(table: pd.DataFrame, metric: str) -> set[frozenset[str]]:
@@ -150,6 +152,12 @@ def _weights(rng: np.random.Generator, n_cells: int, n_samples: int) -> np.ndarr
     places = cells + n_cells * np.arange(n_samples)[:, None]
     counts = np.bincount(places.ravel(), minlength=n_samples * n_cells)
     return counts.reshape(n_samples, n_cells).astype(float)
+
+
+def _stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True).reindex(columns=columns)
 
 
 def _plain(answers: Answers) -> np.ndarray:
