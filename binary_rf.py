@@ -96,7 +96,8 @@ def draw(run: protocol.Run, cells, results: pd.DataFrame, importances: pd.DataFr
         figure = plots.importance(genes.head(10), name, scheme, auroc[name, scheme])
         run.output.figure(f"feature_importance_{name}_{scheme}", figure)
     order = data.types_by_similarity(cells)
-    run.output.figure("binary_rf_auroc", plots.auroc_heatmap(results, order))
+    figure = plots.auroc_heatmap(results, len(run.splits), run.source["file"])
+    run.output.figure("binary_rf_auroc", figure)
     markers = plots.markers(used, order, MARKERS_PER_TYPE)
     if markers:  # of two genes, say, none may be used and up
         expression = data.expression_of(cells, markers, order)

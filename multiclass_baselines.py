@@ -11,11 +11,13 @@ scored once, by the chosen model. Outputs, under model_output/:
     results/<method>_results.csv         one row per grid point and split
     results/combined_results.csv         scores of all methods that saw these cells and splits,
                                          also of other scripts
-    results/summary.csv                  their mean and standard deviation over splits
+    results/summary.csv                  their mean and standard deviation over splits, intervals
+    results/paired_comparison.csv        which of them are told apart, by every metric
+    results/groups_not_told_apart.csv
     results/per_type_results.csv         precision, recall and F1 of every type
     predictions/<method>-split<seed>.parquet
     models/<method>/                     the model of the first split, saved without pickle
-    plots/                               a bar chart per metric, confusion matrices, calibration
+    plots/                               metrics.png, a figure per metric, confusion, calibration
     results/run_multiclass_baselines.json
 """
 

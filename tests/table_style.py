@@ -21,7 +21,8 @@ WITH_AUTHORS_HEADER = {
     "gbdt_results",
     "binary_rf_results",
 }
-KEYS = ["method", "part", "split", "selected", "cell_type", "group", "negative_sampling", "gene_id"]
+KEYS = ["method", "method_a", "method_b", "metric", "part", "split", "selected", "cell_type"]
+KEYS += ["group", "negative_sampling", "gene_id"]
 KEYS += ["gene_symbol", "stage", "epoch", "quantity", "statistic", "topic", "cell", "file"]
 OF_TYPES = ("cell_type", "predicted")
 TEXTS = [*KEYS, *OF_TYPES, "label", "second", "confidence", "remark"]

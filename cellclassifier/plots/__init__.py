@@ -5,9 +5,10 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
+        "against_time": ["score_against_time"],
         "all_methods": ["comparison_figures"],
         "calibration": ["reliability_curves"],
-        "comparison": ["metric_comparison", "score_against_time"],
+        "comparison": ["all_metrics", "metric_comparison"],
         "confusion": ["confusion_matrix"],
         "dot_plot": ["marker_dots", "markers"],
         "embedding": ["cells_in_plane"],

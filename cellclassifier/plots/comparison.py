@@ -1,144 +1,115 @@
-"""Methods side by side: one metric on every part, and test macro-F1 against time."""
+"""Methods side by side: every metric in one figure, and each in a figure of its own."""
 
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
-from cellclassifier.plots.style import (
-    DARK_GREY,
-    GREY,
-    LOWER_IS_BETTER,
-    METRIC_NAMES,
-    NO_GENES,
-    PART_COLORS,
-    PART_NAMES,
-    bare,
-    color_of,
-    first_word,
-    in_a_line,
-    method_marker,
-    plain_text,
-    readable,
-    title_of_axes,
+from cellclassifier.plots.dots import (
+    NOTE,
+    TEXT,
+    draw_dots,
+    draw_other_parts,
+    fit_axis,
+    value,
+    write_around,
 )
+from cellclassifier.plots.findings import (
+    FALLING,
+    NAMES,
+    about,
+    finding,
+    leaders,
+    of_test_cells,
+    ranked,
+    within,
+)
+from cellclassifier.plots.style import DARK_GREY, first_word
 
-BAR_WIDTH = 0.27
-NEAR = 0.02  # macro-F1: what is a matter of taste
+COLUMNS = 4
+FILLED = "Filled: the best and what is not told apart from it (paired bootstrap over {over}; Holm)."
 
 
-@plain_text
-def metric_comparison(summary: pd.DataFrame, metric: str) -> Figure:
-    """Bars with standard deviations of one metric, for every method and part, best test first.
+@rc_context(TEXT)
+def all_metrics(summary: pd.DataFrame, pairs: pd.DataFrame, data: str) -> Figure:
+    """Every metric of the test cells, a panel each; the methods in the order of macro-F1.
 
-    summary: rows indexed by (method, part), columns (metric, "mean" | "std").
+    summary: rows (method, part), columns (metric, "mean", "std", "low" or "high"), n_splits and
+    n_cells; pairs: method_a, method_b, metric, p_holm; data: what the cells are called.
     """
-    table = summary[metric].unstack("part")
-    table = table.sort_values(("mean", "test"), ascending=metric in LOWER_IS_BETTER)
-    methods = table.index.to_list()
-    figure, axes = plt.subplots(figsize=(max(7.5, 1.6 + 1.55 * len(methods)), 4.2))
-    _draw_bars(axes, table)
-    top = float((table["mean"] + table["std"]).max().max())
-    _write_test_means(axes, table, 0.015 * top)
-    axes.set_xticks(range(len(methods)), [readable(name) for name in methods])
-    axes.set_ylim(min(0, table["mean"].min().min() * 1.1), max(1.1 * top, 0.05))
-    axes.set_ylabel(METRIC_NAMES[metric])
-    title_of_axes(axes, _metric_title(table, metric), pad=28)
+    test = of_test_cells(summary)
+    methods = ranked(test, "macro_f1")
+    rows = -(-len(NAMES) // COLUMNS)
+    figure, panels = plt.subplots(
+        rows,
+        COLUMNS,
+        figsize=(14.5, rows * (1.3 + 0.36 * len(methods)) + 1),
+        sharey=True,
+        layout="constrained",
+    )
+    figure.get_layout_engine().set(wspace=0.05)
+    for axes, metric in zip(panels.flat, NAMES, strict=True):
+        scores = test.loc[methods, metric]
+        draw_dots(axes, scores, leaders(ranked(test, metric), pairs, metric))
+        fit_axis(axes, scores)
+        lower = "\n(lower is better)" if metric in FALLING else ""
+        axes.set_title(f"{NAMES[metric]}{lower}", loc="left")
+    return write_around(figure, _title(test, pairs), _note(test, data))
+
+
+def _title(test: pd.DataFrame, pairs: pd.DataFrame) -> str:
+    won: dict[str, list[str]] = {}
+    for metric in NAMES:
+        methods = ranked(test, metric)
+        leading = leaders(methods, pairs, metric)
+        if len(methods) > 1 and len(leading) == 1:
+            won.setdefault(leading[0], []).append(within(metric))
+    title = finding(test, pairs, "macro_f1")
+    if len(test) == 1:
+        return title
+    if not won:
+        return f"{title};\nno method leads alone in any metric"
+    sentences = [
+        f"{first_word(method)} leads alone in {', '.join(of)}" for method, of in won.items()
+    ]
+    return "\n".join([title, *sentences])
+
+
+def _note(test: pd.DataFrame, data: str) -> str:
+    if len(test) == 1:
+        return about(test, data)
+    over = "splits and test cells" if (test["n_splits"] > 1).any() else "test cells"
+    return f"{about(test, data)} {FILLED.format(over=over)}"
+
+
+@rc_context(TEXT)
+def metric_comparison(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str, data: str) -> Figure:
+    """One metric of every method, best on top: test cells with intervals, the other parts faint.
+
+    Parameters as for ``all_metrics``.
+    """
+    test = of_test_cells(summary)
+    methods = ranked(test, metric)
+    scores = test.loc[methods, metric]
+    parts = summary[metric]["mean"].unstack("part").loc[methods]
+    figure, axes = plt.subplots(figsize=(11, 2.6 + 0.45 * len(methods)), layout="constrained")
+    draw_other_parts(axes, parts)
+    draw_dots(axes, scores, leaders(methods, pairs, metric))
+    fit_axis(axes, scores, parts[["train", "val"]])
+    _write_values(axes, scores)
+    lower = ", lower is better" if metric in FALLING else ""
+    axes.set_xlabel(f"{NAMES[metric]} on test cells{lower}")
     axes.legend(
-        ncols=3, frameon=False, loc="lower left", bbox_to_anchor=(-0.01, 0.995), borderaxespad=0.2
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=NOTE, borderpad=0
     )
-    bare(axes)
-    return figure
+    return write_around(figure, finding(test, pairs, metric), _note(test, data))
 
 
-def _draw_bars(axes, table: pd.DataFrame) -> None:
-    for i, part in enumerate(PART_COLORS):
-        places = np.arange(len(table)) + (i - 1) * BAR_WIDTH
-        axes.bar(
-            places,
-            table["mean"][part],
-            BAR_WIDTH,
-            yerr=table["std"][part],
-            capsize=3,
-            color=PART_COLORS[part],
-            label=PART_NAMES[part],
-        )
-
-
-def _write_test_means(axes, table: pd.DataFrame, gap: float) -> None:
-    means, stds = table["mean"]["test"], table["std"]["test"]
-    for i, (mean, std) in enumerate(zip(means, stds, strict=True)):
-        axes.text(i + BAR_WIDTH, mean + std + gap, f"{mean:.2f}", ha="center", fontsize=9)
-
-
-def _metric_title(table: pd.DataFrame, metric: str) -> str:
-    """Table: best method first."""
-    value = f"{table['mean']['test'].iloc[0]:.2f} ± {table['std']['test'].iloc[0]:.2f}"
-    note = " (lower is better)" if metric in LOWER_IS_BETTER else ""
-    best = first_word(table.index[0])
-    return f"{best} is best on test cells: {METRIC_NAMES[metric]} {value}{note}"
-
-
-@plain_text
-def score_against_time(summary: pd.DataFrame) -> Figure:
-    """Test macro-F1 against fit seconds (all grid points), one point per method.
-
-    summary: as for ``metric_comparison``.
-    """
-    test = summary.xs("test", level="part").sort_values(("macro_f1", "mean"), ascending=False)
-    score, seconds = test["macro_f1"], test["fit_seconds"]["mean"].clip(lower=0.01)
-    methods = [name for name in test.index if name != NO_GENES] or [NO_GENES]
-    figure, axes = plt.subplots(figsize=(7.6, 4.6))
-    for i, method in enumerate(methods):
-        _draw_point(axes, i, method, score.loc[method], seconds[method])
-    if NO_GENES in test.index and methods != [NO_GENES]:
-        _draw_floor(axes, score["mean"][NO_GENES])
-    _seconds_axis(axes)
-    axes.set_ylim(0, min(1.0, score["mean"].max() * 1.15))
-    axes.set_ylabel("macro-F1 on test cells")
-    title_of_axes(axes, _time_title(score["mean"][methods], seconds[methods]))
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    bare(axes)
-    return figure
-
-
-def _draw_point(axes, i: int, method: str, score: pd.Series, seconds: float) -> None:
-    """Score: mean and std."""
-    mean, std = score[["mean", "std"]]
-    axes.errorbar(
-        seconds,
-        mean,
-        std,
-        fmt=method_marker(i),
-        color=color_of(i),
-        capsize=3,
-        markersize=8,
-        label=f"{in_a_line(method)}: {mean:.2f} ± {std:.2f}, {seconds:,.3g} s",
-    )
-
-
-def _draw_floor(axes, floor: float) -> None:
-    """What is reached without a look at genes, with its name at the right end of the line."""
-    axes.axhline(floor, color=GREY, linestyle="--", linewidth=1)
-    at_right_end = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom"}
-    axes.text(1, floor, f"majority: {floor:.2f} ", color=DARK_GREY, **at_right_end)
-
-
-def _seconds_axis(axes) -> None:
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("seconds to fit, grid search included (log scale)")
-
-
-def _time_title(score: pd.Series, seconds: pd.Series) -> str:
-    best = score.idxmax()
-    near = seconds[score >= score.max() - NEAR].idxmin()
-    finding = f"{first_word(best)} scores highest ({score[best]:.2f})"
-    if near == best:
-        return f"{finding}, in {seconds[best]:,.3g} s"
-    return f"{finding};\n{in_a_line(near)} comes within {NEAR} in {seconds[near]:,.3g} s"
+def _write_values(axes: Axes, scores: pd.DataFrame) -> None:
+    """The numbers of every row, to the right of the plot."""
+    beyond = {"transform": axes.get_yaxis_transform(), "va": "center", "color": DARK_GREY}
+    for place, (_, row) in enumerate(scores.iterrows()):
+        axes.text(1.02, place, value(row), **beyond)

@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.style import plain_text, title_above
+from cellclassifier.plots.heatmap import annotated_heatmap
+from cellclassifier.plots.style import plain_text, short, title_above
+
+SORTED_BY = "even"  # negatives among which near relatives weigh as much as distant types
 
 
 @plain_text
-def auroc_heatmap(results: pd.DataFrame, order: np.ndarray) -> Figure:
-    """AUROC by type (rows, in ``order``) and way to draw negatives (columns).
+def auroc_heatmap(results: pd.DataFrame, n_repeats: int, data: str) -> Figure:
+    """AUROC by type (rows, the best on top) and way to draw negatives (columns).
 
-    results: rows of binary_rf_results.csv; types without a score are left out.
+    results: rows of binary_rf_results.csv; types without a score are left out. data: what the
+    cells are called.
     """
     scored = results.dropna(subset="AUROC").set_index(["Cell Type", "Negative Sampling"])
     mean, std = scored["AUROC"].unstack(), scored["AUROC Std"].unstack()
-    order = [name for name in order if name in mean.index]
-    mean, std = mean.loc[order], std.loc[order]
-    figure, axes = plt.subplots(figsize=(5.6, 1.2 + 0.42 * len(order)))
+    by = SORTED_BY if SORTED_BY in mean else mean.columns[0]
+    mean = mean.sort_values(by, ascending=False, kind="stable")
+    std = std.loc[mean.index]
     low = np.floor(20 * (mean.min().min() - 0.01)) / 20
-    image = axes.imshow(mean, cmap="cividis", vmin=low, vmax=1, aspect="auto")
-    for row, column in np.ndindex(mean.shape):
-        value = mean.iloc[row, column]
-        text = f"{value:.3f} ± {std.iloc[row, column]:.3f}"
-        color = "black" if value > low + 0.55 * (1 - low) else "white"
-        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
-    axes.set_xticks(range(mean.shape[1]), [f"{name} negatives" for name in mean.columns])
-    axes.set_yticks(range(len(order)), order)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="AUROC, balanced held-out cells")
-    return title_above(figure, _heatmap_title(mean))
-
-
-def _heatmap_title(mean: pd.DataFrame) -> str:
-    over_schemes = mean.mean(axis=1)
-    easiest, hardest = over_schemes.idxmax(), over_schemes.idxmin()
-    return (
-        f"{easiest} is easiest to tell from the rest (AUROC {over_schemes[easiest]:.3f}),\n"
-        f"{hardest} is hardest ({over_schemes[hardest]:.3f})"
+    figure, axes = annotated_heatmap(
+        mean,
+        _texts(mean.to_numpy(), std.to_numpy()),
+        "AUROC, balanced held-out cells",
+        low=low,
+        column_names=[f"{name}\nnegatives" for name in mean.columns],
     )
+    spread = f"mean ± standard deviation\nof {n_repeats} repeats" if n_repeats > 1 else "one repeat"
+    axes.set_xlabel(f"{data}: {spread}")
+    return title_above(figure, _title(mean[by], by))
+
+
+def _texts(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Of every square, what is written into it."""
+    texts = np.empty(mean.shape, dtype=object)
+    for place in np.ndindex(mean.shape):
+        known = np.isfinite(std[place])
+        texts[place] = f"{mean[place]:.3f}" + (f" ± {std[place]:.3f}" if known else "")
+    return texts
+
+
+def _title(mean: pd.Series, by: str) -> str:
+    lowest = mean.index[-1]
+    finding = f"{short(lowest)} has the lowest AUROC, {mean[lowest]:.3f} ({by} negatives)"
+    above = int((mean >= 0.95).sum())
+    return f"{finding};\n{above} of {len(mean)} types reach 0.95 or more"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cellclassifier.plots.style import COLORS, PART_COLORS, PART_NAMES, bare, plain_text
+from cellclassifier.plots.dots import TEXT, write_around
+from cellclassifier.plots.style import COLORS, PART_COLORS, PART_NAMES, bare
 
 SCORE_COLOR, BEST_COLOR = COLORS[0], COLORS[3]
 
 
-@plain_text
+@rc_context(TEXT)
 def training_history(history: pd.DataFrame) -> Figure:
     """Losses, and the validation macro-F1, over the epochs of fine-tuning; a line per split.
 
     history: columns split, epoch, train_loss, val_loss, val_macro_f1.
     """
-    figure, (losses, scores) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, (losses, scores) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
     for i, (_, rows) in enumerate(history.groupby("split")):
         style = {"marker": "o", "markersize": 4}
         for part in ("train", "val"):
@@ -37,14 +39,16 @@ def training_history(history: pd.DataFrame) -> Figure:
     losses.legend(frameon=False)
     scores.set_ylabel("macro-F1 on validation cells")
     scores.set_ylim(0, 1)
-    figure.suptitle(_title(history), x=0.01, ha="left")
-    return figure
+    n_splits = history["split"].nunique()
+    lines = f"A line for each of {n_splits} splits." if n_splits > 1 else "One split."
+    return write_around(figure, _title(history), f"{lines} Star: the epoch that was kept.")
 
 
 def _title(history: pd.DataFrame) -> str:
     best = history.loc[history.groupby("split")["val_macro_f1"].idxmax()]
     epochs = ", ".join(str(int(epoch)) for epoch in sorted(best["epoch"].unique()))
-    finding = f"Validation macro-F1 reaches {best['val_macro_f1'].mean():.2f} (star)"
+    mean = " on average" if len(best) > 1 else ""
+    finding = f"Validation macro-F1 reaches {best['val_macro_f1'].mean():.2f}{mean} (star)"
     finding += f" at epoch {epochs} of {int(history['epoch'].max())}"
     lowest = history.loc[history.groupby("split")["val_loss"].idxmin()].set_index("split")["epoch"]
     still_falls = (lowest == history.groupby("split")["epoch"].max()).all()

@@ -21,7 +21,8 @@ from cellclassifier.output.folder import Output, predictions_of
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.progress import Progress
 from cellclassifier.output.record import RunRecord
-from cellclassifier.protocol import scores
+from cellclassifier.protocol import paired, scores
+from cellclassifier.protocol.answers import read_answers
 from cellclassifier.protocol.evaluation import Evaluation, pooled_reliability
 from cellclassifier.protocol.finished import (
     FinishedParts,
@@ -237,16 +238,20 @@ class Run:
 
         draw: given this run and the summary, yields names and figures; facts: JSON values for the
         record. Returns the summary: mean and standard deviation of each metric over splits, per
-        method and part.
+        method and part, and 95 % intervals of the test parts.
         """
         log.info("All fits are done: writing tables and drawing.")
         with self.step("outputs"):
-            table = self.scores() if is_first() else self._own_scores()
-            summary = scores.summarize(table)
             if is_first():
+                table = self.scores()
+                self.compared = paired.compare(read_answers(self.output, scores.combined(table)))
+                summary = scores.summarize(table)
+                summary = scores.with_intervals(summary, self.compared.scores)
                 self._write_views(summary)
                 for name, figure in draw(self, summary) if draw else ():
                     self.output.figure(name, figure)
+            else:
+                summary = scores.summarize(self._own_scores())
         self.write_record(**facts)
         return summary
 
@@ -254,14 +259,15 @@ class Run:
         return pd.concat([tables["scores"] for tables in self.tables.values()])
 
     def _write_views(self, summary: pd.DataFrame) -> None:
-        """Rows of every split that these cells ever had; means of the splits of this run."""
+        """Rows of every split that these cells ever had; means and pairs of those of this run."""
         for name, kind, view in (
             ("combined_results", "scores", scores.combined),
             ("per_type_results", "per_type", scores.per_type),
         ):
             self.output.csv(name, view(ScoreTables(self.config.output, kind).of(self.data)))
-        flat = summary.set_axis([f"{metric}_{value}" for metric, value in summary.columns], axis=1)
-        self.output.csv("summary", flat.reset_index())
+        self.output.csv("summary", scores.flat(summary))
+        self.output.csv("paired_comparison", self.compared.pairs)
+        self.output.csv("groups_not_told_apart", self.compared.groups())
 
 
 def _name(method: str, split: int) -> str:

@@ -15,6 +15,7 @@ METRICS = (
     "mcc",
     "kappa",
 )
+LOWER_IS_BETTER = ("cross_entropy", "ece")
 SMALLEST_PROBABILITY = 1e-7  # a sure and wrong answer costs 16 nats, not infinity
 
 
@@ -52,11 +53,15 @@ def reliability(labels, probabilities, classes, n_bins: int = 15) -> pd.DataFram
     """Per occupied bin of confidence: mean ``confidence``, ``accuracy`` and ``n_cells``."""
     confidence = probabilities.max(axis=1)
     correct = classes[probabilities.argmax(axis=1)] == labels
-    # Bins are open below and closed above, as in the paper; 0 joins the first.
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    bins = confidence_bins(confidence, n_bins)
     table = pd.DataFrame({"bin": bins, "confidence": confidence, "accuracy": correct})
     grouped = table.groupby("bin")
     return grouped.mean().assign(n_cells=grouped.size())
+
+
+def confidence_bins(confidence: np.ndarray, n_bins: int = 15) -> np.ndarray:
+    """(n_cells,) places of equal-width bins, open below and closed above; 0 joins the first."""
+    return np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
 
 
 def per_type(labels: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
@@ -80,21 +85,50 @@ def bootstrap_intervals(
     confusion = sk.confusion_matrix(labels, predicted, labels=types)
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(len(labels), confusion.ravel() / len(labels), size=n_samples)
-    accuracy, macro_f1 = _accuracy_and_macro_f1(draws.reshape(n_samples, len(types), len(types)))
+    confusions = draws.reshape(n_samples, len(types), len(types))
+    correct = np.diagonal(confusions, axis1=1, axis2=2)
+    scores = scores_of_counts(correct, confusions.sum(axis=2), confusions.sum(axis=1))
     intervals = {}
-    for name, values in (("accuracy", accuracy), ("macro_f1", macro_f1)):
-        intervals[f"{name}_low"], intervals[f"{name}_high"] = np.quantile(values, [0.025, 0.975])
+    for name in ("accuracy", "macro_f1"):
+        low, high = np.quantile(scores[name], [0.025, 0.975])
+        intervals |= {f"{name}_low": low, f"{name}_high": high}
     return intervals
 
 
-def _accuracy_and_macro_f1(confusions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both metrics of a stack of confusion matrices (n_samples, n_types, n_types)."""
-    correct = np.diagonal(confusions, axis1=1, axis2=2)  # (n_samples, n_types)
-    support, predicted = confusions.sum(axis=2), confusions.sum(axis=1)
-    f1 = 2 * correct / np.maximum(support + predicted, 1)
+def scores_of_counts(
+    correct: np.ndarray, support: np.ndarray, predicted: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The six metrics that depend on counts alone, of many sets of cells at once, (n_sets,) each.
+
+    correct, support, predicted: (n_sets, n_types), cells of each type that were named rightly,
+    that there are, and that were called so. A type without cells is no part of a mean over types;
+    where chance explains everything, mcc and kappa are 0. Multiclass mcc: Gorodkin 2004,
+    doi 10.1016/j.compbiolchem.2004.09.006.
+    """
+    n_cells, right = support.sum(axis=1), correct.sum(axis=1)
     present = support > 0
-    macro_f1 = (f1 * present).sum(axis=1) / present.sum(axis=1)
-    return correct.sum(axis=1) / support.sum(axis=1), macro_f1
+    f1 = 2 * correct / np.maximum(support + predicted, 1)
+    by_chance = (support * predicted).sum(axis=1)
+    above_chance = right * n_cells - by_chance
+    spreads = [n_cells**2 - (counts**2).sum(axis=1) for counts in (support, predicted)]
+    return {
+        "accuracy": right / n_cells,
+        "balanced_accuracy": (correct / np.maximum(support, 1)).sum(axis=1) / present.sum(axis=1),
+        "macro_f1": (f1 * present).sum(axis=1) / present.sum(axis=1),
+        "micro_f1": right / n_cells,
+        "mcc": _ratio(above_chance, np.sqrt(spreads[0] * 1.0 * spreads[1])),
+        "kappa": _ratio(above_chance, n_cells**2 - by_chance),
+    }
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Zero where nothing is below."""
+    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+
+
+def losses(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(n_cells,) minus the logarithm of the true type's probability; codes: its columns."""
+    return -np.log(_clipped(probabilities)[np.arange(len(codes)), codes])
 
 
 def _clipped(probabilities: np.ndarray) -> np.ndarray:

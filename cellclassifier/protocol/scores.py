@@ -99,24 +99,59 @@ def per_type(rows: pd.DataFrame) -> pd.DataFrame:
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over splits of every metric, rows (method, part).
 
-    Columns are (metric, "mean" or "std"); the standard deviation of a single split is 0.
+    Columns are (metric, "mean" or "std"), n_splits and n_cells, of all splits together; a single
+    split has no standard deviation.
     """
     metrics = [*METRICS, "ece", "fit_seconds", "ece_raw"]
-    rows = tidy(scores)[["method", "part", *metrics]]
-    summary = rows.groupby(["method", "part"], sort=False).agg(["mean", "std"])
-    deviations = [(metric, "std") for metric in metrics]
-    summary[deviations] = summary[deviations].fillna(0.0)
+    of_parts = tidy(scores).groupby(["method", "part"], sort=False)
+    summary = of_parts[metrics].agg(["mean", "std"])
+    summary["n_splits"] = of_parts["split"].nunique()
+    summary["n_cells"] = of_parts["n_cells"].sum()
     return summary
 
 
+def with_intervals(summary: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
+    """The summary with (metric, "low" and "high") beside every mean and std, of test rows only.
+
+    scored: method, metric, low, high, as from ``paired.compare``; other metrics have none.
+    """
+    ends = scored.assign(part="test").pivot(
+        index=["method", "part"], columns="metric", values=["low", "high"]
+    )
+    both = summary.join(ends.swaplevel(axis=1))
+    names = summary.columns.unique(level=0).drop(["n_splits", "n_cells"])
+    order = [(name, value) for name in names for value in ("mean", "std", "low", "high")]
+    return both[[key for key in order if key in both] + [("n_splits", ""), ("n_cells", "")]]
+
+
+def flat(summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary with the columns of results/summary.csv: <metric>_<value>, say."""
+    names = ["_".join(filter(None, column)) for column in summary.columns]
+    return summary.set_axis(names, axis=1).reset_index()
+
+
 def in_short(summary: pd.DataFrame) -> pd.DataFrame:
-    """Test scores as a person reads them: mean +- standard deviation, best first."""
+    """Test scores as a person reads them, best first: mean and how far it may be off.
+
+    The column +- says what that is: the standard deviation over splits or, with one split, a
+    95 % bootstrap interval over its test cells.
+    """
     test = summary.xs("test", level="part").sort_values(("macro_f1", "mean"), ascending=False)
     columns = ["accuracy", "macro_f1", "mcc", "ece_raw", "ece", "fit_seconds"]
-    return pd.DataFrame(
-        {name: [f"{m:.3f} +- {s:.3f}" for m, s in test[name].to_numpy()] for name in columns},
-        index=test.index,
-    )
+    texts = {name: [_in_short(row) for row in test[name].to_dict("records")] for name in columns}
+    one, several = "95 % bootstrap of cells", "SD of {:.0f} splits"
+    texts["+-"] = [several.format(n) if n > 1 else one for n in test["n_splits"]]
+    return pd.DataFrame(texts, index=test.index)
+
+
+def _in_short(values: dict[str, float]) -> str:
+    """Values: mean and std, perhaps low and high."""
+    text = f"{values['mean']:.3f}"
+    if pd.notna(values["std"]):
+        return f"{text} +- {values['std']:.3f}"
+    if pd.notna(values.get("low")):
+        return f"{text} ({values['low']:.3f} to {values['high']:.3f})"
+    return text
 
 
 def _place(method: str) -> tuple[int, str]:

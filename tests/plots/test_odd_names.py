@@ -7,11 +7,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from figures import reliability_of, summary_of
+from figures import pairs_of, reliability_of, summary_of
 from planes import cells_in_clusters
 
 from cellclassifier.output.files import write_figure
 from cellclassifier.plots import (
+    against_time,
     annotated_map,
     calibration,
     comparison,
@@ -67,12 +68,18 @@ def annotated():
 
 def aurocs():
     table = pd.DataFrame({"Cell Type": NAMES, "Negative Sampling": "even", "AUROC": 0.9})
-    return one_vs_rest_scores.auroc_heatmap(table.assign(**{"AUROC Std": 0.1}), NAMES)
+    return one_vs_rest_scores.auroc_heatmap(table.assign(**{"AUROC Std": 0.1}), 3, NAMES[1])
+
+
+def compared():
+    return summary_of(METHODS), pairs_of(METHODS)
 
 
 def curves():
     tables = {name: reliability_of(i) for i, name in enumerate(METHODS)}
-    return calibration.reliability_curves(tables, dict.fromkeys(METHODS, 0.1))
+    return calibration.reliability_curves(
+        tables, dict.fromkeys(METHODS, 0.1), pairs_of(METHODS), NAMES[2]
+    )
 
 
 def plane():
@@ -86,8 +93,9 @@ NUMBERS = pd.DataFrame({"cell_type": NAMES, "n_cells": 20})
 COUNTS = RNG.integers(1, 99, len(LABELS))
 FIGURES = {
     "confusion": lambda: confusion.confusion_matrix(LABELS, LABELS[::-1], NAMES, METHODS[0]),
-    "comparison": lambda: comparison.metric_comparison(summary_of(METHODS), "macro_f1"),
-    "time": lambda: comparison.score_against_time(summary_of(METHODS)),
+    "comparison": lambda: comparison.metric_comparison(*compared(), "macro_f1", NAMES[0]),
+    "metrics": lambda: comparison.all_metrics(*compared(), NAMES[0]),
+    "time": lambda: against_time.score_against_time(*compared(), NAMES[1]),
     "calibration": curves,
     "dots": dots,
     "importance": lambda: feature_importance.importance(importances(), NAMES[0], "even", 0.9),

@@ -21,7 +21,7 @@ from tiny_models import as_part_of_the_package
 from cellclassifier import interface
 from cellclassifier.interface import Classifier
 from cellclassifier.output.folder import Output
-from cellclassifier.protocol import experiment, finished
+from cellclassifier.protocol import experiment, finished, scores
 from cellclassifier.protocol.experiment import Run
 from cellclassifier.protocol.splits import split_all
 
@@ -327,7 +327,40 @@ def test_only_the_first_process_writes(script, whole, monkeypatch, tmp_path):
     monkeypatch.setenv("RANK", "1")
     assert script(config_in(tmp_path / "second")) == ALL
     assert not (tmp_path / "second").exists()
-    pd.testing.assert_frame_equal(script.summary.sort_index(), summary.sort_index())
+    own = script.summary.sort_index()  # the first one has all predictions, and so the intervals
+    pd.testing.assert_frame_equal(own, summary.sort_index()[own.columns])
+
+
+def test_the_summary_has_an_interval_of_the_test_part(script, whole):
+    script(whole)
+    table = pd.read_csv(whole.output / "results/summary.csv").set_index("part")
+    ends = ["macro_f1_low", "macro_f1_high", "ece_low", "ece_high"]
+    assert table.loc["test", ends].notna().all(axis=None)
+    assert table.loc[["train", "val"], ends].isna().all(axis=None)
+    assert (table.loc["test", "macro_f1_low"] <= table.loc["test", "macro_f1_mean"]).all()
+    assert (table["n_splits"] == 2).all()
+
+
+def test_methods_are_compared_in_pairs(script, whole):
+    script(whole)
+    pairs = pd.read_csv(whole.output / "results/paired_comparison.csv")
+    assert pairs[["method_a", "method_b"]].drop_duplicates().to_numpy().tolist() == [["a", "b"]]
+    means = script.summary.xs("test", level="part")
+    for row in pairs.to_dict("records"):
+        of_both = means[row["metric"]]["mean"]
+        assert row["difference"] == pytest.approx(of_both["a"] - of_both["b"], abs=1e-6)
+    groups = pd.read_csv(whole.output / "results/groups_not_told_apart.csv")
+    assert set(groups["method"]) == {"a", "b"} and groups["group"].min() == 1
+
+
+def test_a_single_split_has_no_standard_deviation(script, tmp_path):
+    script(config_in(tmp_path, n_splits=1))
+    table = pd.read_csv(tmp_path / "results/summary.csv")
+    stds = [name for name in table if name.endswith("_std")]
+    assert stds and table[stds].isna().all(axis=None) and (table["n_splits"] == 1).all()
+    shown = scores.in_short(script.summary)
+    assert "+- 0.000" not in shown.to_string() and " to " in shown.loc["a", "macro_f1"]
+    assert set(shown["+-"]) == {"95 % bootstrap of cells"}
 
 
 NAMES = ["0", "NA", "nan", "A/B", "A_B", 'say "a", b', "two\nlines", "of Windows\r", "a\rb", " ä "]

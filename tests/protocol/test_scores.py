@@ -133,7 +133,8 @@ def test_a_metric_that_was_not_measured_is_no_zero():
     summary = scores.summarize(pd.concat([rows_of("one"), table]))
     assert summary.loc[("several", "test"), "accuracy"].isna()["mean"]
     assert summary.loc[("several", "test"), ("macro_f1", "mean")] == 0.4
-    assert summary.loc[("one", "test"), ("accuracy", "std")] == 0
+    assert np.isnan(summary.loc[("one", "test"), ("accuracy", "std")])
+    assert summary["n_splits"].tolist() == [1] * 6
 
 
 def test_views_leave_out_rows_of_other_kinds_of_scores():
@@ -155,3 +156,5 @@ def test_in_short_is_best_first():
     found = scores.in_short(scores.summarize(table))
     assert found.index.tolist() == ["better", "worse"]
     assert found.loc["better", "macro_f1"] == "0.750 +- 0.000"
+    assert found.loc["worse", "macro_f1"] == "0.250"
+    assert found["+-"].tolist() == ["SD of 2 splits", "95 % bootstrap of cells"]

@@ -14,7 +14,8 @@ from conftest import files_of, make_cells
 
 import multiclass_baselines as script
 from cellclassifier.errors import InputError
-from cellclassifier.models.baselines.classifier import METHODS, Baseline
+from cellclassifier.models.baselines.classifier import Baseline
+from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.protocol.metrics import METRICS, bootstrap_intervals
 
 FAST = ("logistic_regression", "majority", "gbdt")
@@ -65,14 +66,18 @@ def test_every_output_is_there(first_run):
     types, splits = ("B", "NK", "T/x"), (42, 43)
     expected = {f"results/{m}_results.csv" for m in FAST}
     expected |= {f"predictions/{m}-split{s}.parquet" for m in FAST for s in splits}
-    expected |= {f"plots/confusion_{m}.png" for m in FAST} | {"plots/calibration.png"}
+    learners = set(FAST) - {"majority"}
+    expected |= {f"plots/confusion_{m}.png" for m in learners}
+    expected |= {f"plots/{name}.png" for name in ("metrics", "calibration")}
     expected |= {f"plots/{metric}_comparison.png" for metric in METRICS}
     expected |= {f"models/{m}/model.json" for m in FAST}
-    tables = ("combined_results", "per_type_results", "splits", "summary")
+    tables = ["combined_results", "per_type_results", "splits", "summary"]
+    tables += ["paired_comparison", "groups_not_told_apart"]
     expected |= {f"results/{name}.csv" for name in tables}
     expected |= {"results/run_multiclass_baselines.json"}
     found = files_of(first_run.output)
     assert expected <= found
+    assert "plots/confusion_majority.png" not in found  # all its cells are in one column
     assert not [name for name in found if Path(name).name.startswith(".")]
     per_type = csv_of(first_run.output, "per_type_results")
     assert set(per_type["cell_type"]) == set(types)
@@ -174,7 +179,7 @@ def test_run_record(first_run, cells_npy):
 def test_the_same_seed_gives_the_same_bytes(first_run, tmp_path, jobs):
     script.main(replace(first_run, output=tmp_path, jobs=jobs))
     expected = bytes_without_times(first_run.output)
-    assert len(expected) == 4 + len(FAST)
+    assert len(expected) == 6 + len(FAST)
     assert bytes_without_times(tmp_path) == expected
     for path in sorted((first_run.output / "predictions").iterdir()):
         expected = pd.read_parquet(path)
@@ -193,7 +198,8 @@ def small(cells_npy, tmp_path, **changed):
 def test_one_method_alone(cells_npy, tmp_path, method):
     """Every plot can be drawn of one method, even of one that never scores above zero."""
     script.main(config_of(cells_npy, tmp_path, methods=(method,), n_splits=1, quick=True))
-    assert (tmp_path / f"plots/confusion_{method}.png").exists()
+    assert (tmp_path / "plots/metrics.png").exists()
+    assert (tmp_path / f"plots/confusion_{method}.png").exists() == (method != "majority")
 
 
 def test_six_cells_end_in_a_sentence(tmp_path):

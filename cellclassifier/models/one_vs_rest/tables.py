@@ -69,7 +69,7 @@ def result_table(labels: np.ndarray, finished: Finished) -> pd.DataFrame:
     """One row per type and scheme: mean and standard deviation of the scores over repeats.
 
     labels: (n_cells,); columns ``RESULT_COLUMNS``. A type without fits has a row that says why.
-    The standard deviation of a single repeat is 0.
+    A single repeat has no standard deviation.
     """
     rows = []
     for name, n_cells in zip(*np.unique(labels, return_counts=True), strict=True):
@@ -87,7 +87,7 @@ def result_table(labels: np.ndarray, finished: Finished) -> pd.DataFrame:
 
 def _result_row(tables: list[dict], n_type: int, n_others: int) -> dict:
     scores = pd.concat([table["scores"] for table in tables])
-    mean, std = scores.mean(), scores.std().fillna(0.0)
+    mean, std = scores.mean(), scores.std()
     row = {column: mean[name] for name, column in COLUMN_NAMES.items()}
     row |= {f"{column} Std": std[name] for name, column in COLUMN_NAMES.items()}
     row["N Samples"] = round(mean["n_cells"])
@@ -201,9 +201,15 @@ def tidy_scores(finished: Finished, scheme: str) -> tuple[pd.DataFrame, pd.DataF
 
 
 def in_short(results: pd.DataFrame) -> pd.DataFrame:
-    """The results as a person reads them: mean +- standard deviation."""
+    """The results as a person reads them: mean +- standard deviation over repeats, if several."""
     table = results[["Cell Type", "Negative Sampling"]].copy()
     for name in ("Accuracy", "AUROC", "Natural AUPRC"):
         pairs = results[[name, f"{name} Std"]].to_numpy()
-        table[name] = [f"{m:.3f} +- {s:.3f}" if np.isfinite(m) else "" for m, s in pairs]
+        table[name] = [_in_short(mean, std) for mean, std in pairs]
     return table.assign(**{"N Samples": results["N Samples"], "Note": results["Note"].fillna("")})
+
+
+def _in_short(mean: float, std: float) -> str:
+    if not np.isfinite(mean):
+        return ""
+    return f"{mean:.3f} +- {std:.3f}" if np.isfinite(std) else f"{mean:.3f}"

@@ -23,7 +23,8 @@ def test_small_types_have_no_fit_but_a_row_that_says_why():
     table = tables.result_table(labels, finished).set_index("Cell Type")
     assert table.loc["rare", "Note"].eq("skipped: 3 cells, at least 10 are needed").all()
     assert table.loc["rare", "AUROC"].isna().all()
-    assert table.drop("rare")[["AUROC", "AUROC Std"]].notna().all().all()
+    assert table.drop("rare")["AUROC"].notna().all()
+    assert table["AUROC Std"].isna().all()  # of a single repeat
 
 
 def test_more_positives_than_negatives_are_subsampled_and_noted():
