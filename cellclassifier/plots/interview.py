@@ -66,7 +66,7 @@ def violins(
         seaborn.violinplot(x=log10, y=of_type, hue=of_type, orient="h", ax=axes, **look)
         medians[name] = pd.Series({t: np.median(values[labels == t]) for t in types})
         _log_ticks(axes)
-        axes.set(xlabel=f"{name} per cell (log scale; box: quartiles, white: median)", ylabel="")
+        axes.set(xlabel=f"{name} per cell (log scale)\nbox: quartiles, white: median", ylabel="")
         bare(axes)
     both[0].set_yticks(range(len(types)), map(short, types))
     by_type = medians[what]
