@@ -91,9 +91,10 @@ def main(config: Config) -> pd.DataFrame:
 def draw(run: protocol.Run, cells, results: pd.DataFrame, importances: pd.DataFrame) -> None:
     """Importances of every type, AUROC of all of them, and the genes that mark them."""
     used = importances[importances["mdi_mean"] > 0]  # a tenth of all genes
-    auroc = results.set_index(["Cell Type", "Negative Sampling"])["AUROC"]
+    scores = results.set_index(["Cell Type", "Negative Sampling"], drop=False)
     for (name, scheme), genes in used.groupby(["cell_type", "negative_sampling"], sort=False):
-        figure = plots.importance(genes.head(10), name, scheme, auroc[name, scheme])
+        score = scores.loc[(name, scheme)]
+        figure = plots.importance(genes.head(10), score, run.config.n_repeats)
         run.output.figure(f"feature_importance_{name}_{scheme}", figure)
     order = data.types_by_similarity(cells)
     figure = plots.auroc_heatmap(results, len(run.splits), run.source["file"])

@@ -6,8 +6,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from cellclassifier.plots.style import plain_text, title_above
+from cellclassifier.plots.handling_genes import flagged, note_on
+from cellclassifier.plots.style import plain_text, short, title_above
+
+READABLE = 11  # points
 
 
 def markers(importances: pd.DataFrame, order: np.ndarray, n_genes: int) -> dict[str, list[str]]:
@@ -35,13 +39,15 @@ def marker_dots(expression: ad.AnnData, genes: dict[str, list[str]]) -> Figure:
     """
     ids = [gene for names in genes.values() for gene in names]
     shown = expression[:, ids].copy()
-    shown.var_names = shown.var["gene_symbol"].astype(str).to_numpy()
+    symbols = shown.var["gene_symbol"].astype(str)
+    shown.var_names = symbols.map(short).map(flagged).to_numpy()
     shown.var_names_make_unique()
     names = iter(shown.var_names)
     groups = {name: [next(names) for _ in members] for name, members in genes.items()}
     figure = _dots(shown, groups)
     title = f"Each type's {max(map(len, groups.values()))} genes that its forests use most"
-    return title_above(figure, f"{title}:\n{_clear(shown, groups)}")
+    note = note_on(symbols)
+    return title_above(figure, f"{title}:\n{_clear(shown, groups)}" + (f"\n{note}" if note else ""))
 
 
 def _dots(shown: ad.AnnData, groups: dict[str, list[str]]) -> Figure:
@@ -55,15 +61,26 @@ def _dots(shown: ad.AnnData, groups: dict[str, list[str]]) -> Figure:
         return_fig=True,
         show=False,
         var_group_rotation=90,
-        figsize=(3.4 + 0.3 * shown.n_vars, 2.6 + 0.32 * shown.obs["cell_type"].nunique()),
+        figsize=(3.4 + 0.34 * shown.n_vars, 2.6 + 0.36 * shown.obs["cell_type"].nunique()),
     )
     plot.style(cmap="cividis_r", dot_edge_lw=0.3).legend(
         colorbar_title="mean log expression\n(scaled per gene)",
         size_title="cells of the type\nwith any count (%)",
-        width=1.9,
+        width=2.2,
     )
     plot.make_figure()
+    _make_readable(plot)
     return plot.fig
+
+
+def _make_readable(plot) -> None:
+    """Letters that a projector shows, and names of types that lean, as they take less height."""
+    for text in plot.fig.findobj(Text):
+        text.set_fontsize(max(READABLE, text.get_fontsize()))
+    for name in plot.get_axes()["gene_group_ax"].texts:
+        name.set(
+            rotation=35, ha="left", va="bottom", rotation_mode="anchor", text=short(name.get_text())
+        )
 
 
 def _clear(shown: ad.AnnData, groups: dict) -> str:

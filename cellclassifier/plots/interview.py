@@ -6,29 +6,32 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cellclassifier.plots.heatmap import annotated_heatmap
 from cellclassifier.plots.style import (
-    COLORS,
     bare,
+    colors_of_types,
     plain_text,
     short,
     title_above,
 )
 
+FEWEST_TICKS = 3
 MAX_CELLS_IN_VIOLIN = 5000  # of a type: a violin of more looks the same
 
 
 @plain_text
 def cell_numbers(table: pd.DataFrame) -> Figure:
     """Bars of cells per type, largest first; table: cell_type and n_cells, sorted."""
-    figure, axes = plt.subplots(figsize=(7.2, 1.0 + 0.34 * len(table)))
+    figure, axes = plt.subplots(figsize=(8.4, 1.2 + 0.4 * len(table)))
     rows = np.arange(len(table))
-    axes.barh(rows, table["n_cells"], color=COLORS[0])
+    colors = colors_of_types(table["cell_type"])
+    axes.barh(rows, table["n_cells"], color=table["cell_type"].map(colors))
     total, largest = table["n_cells"].sum(), table["n_cells"].max()
     for row, n in enumerate(table["n_cells"]):
-        axes.text(n + 0.01 * largest, row, f"{n:,} ({n / total:.1%})", va="center", fontsize=9)
-    axes.set_yticks(rows, table["cell_type"])
+        axes.text(n + 0.01 * largest, row, f"{n:,} ({n / total:.1%})", va="center", fontsize=11)
+    axes.set_yticks(rows, table["cell_type"].map(short))
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlim(0, 1.22 * largest)
     axes.set_xlabel("cells")
@@ -49,22 +52,23 @@ def violins(
 
     counts, genes, labels: (n_cells,); types: names in the order to show, top to bottom.
     """
+    import seaborn  # slow to import
+
     figure, both = plt.subplots(
-        1, 2, figsize=(9.6, 1.2 + 0.42 * len(types)), sharey=True, layout="constrained"
+        1, 2, figsize=(11.5, 1.6 + 0.46 * len(types)), sharey=True, layout="constrained"
     )
-    medians = {}
-    for axes, values, name, color in zip(
-        both, (counts, genes), (what, "genes"), (COLORS[0], COLORS[2]), strict=True
-    ):
-        shown = values > 0
-        groups = [np.log10(values[shown & (labels == t)]) for t in types]
-        _violins_of(axes, groups, color)
+    colors, medians = colors_of_types(types), {}
+    for axes, values, name in zip(both, (counts, genes), (what, "genes"), strict=True):
+        shown = _some_of_each(values, labels)
+        log10, of_type = np.log10(values[shown]), labels[shown]
+        look = {"palette": colors, "legend": False, "density_norm": "width", "cut": 0}
+        look |= {"order": types, "hue_order": types, "inner": "box", "saturation": 1}
+        seaborn.violinplot(x=log10, y=of_type, hue=of_type, orient="h", ax=axes, **look)
         medians[name] = pd.Series({t: np.median(values[labels == t]) for t in types})
         _log_ticks(axes)
-        axes.set_xlabel(f"{name} per cell (log scale; line: median)")
+        axes.set(xlabel=f"{name} per cell (log scale)\nbox: quartiles, white: median", ylabel="")
         bare(axes)
     both[0].set_yticks(range(len(types)), map(short, types))
-    both[0].set_ylim(len(types) - 0.4, -0.6)
     by_type = medians[what]
     ratio = by_type.max() / max(by_type.min(), 1)
     title = (
@@ -73,24 +77,27 @@ def violins(
     return title_above(figure, title + "\n(medians)")
 
 
+def _some_of_each(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Indices of at most ``MAX_CELLS_IN_VIOLIN`` cells of each type that have any."""
+    cells = pd.Series(np.flatnonzero(values > 0))
+    of_type = cells.groupby(labels[cells])
+    step = -(-of_type.transform("size") // MAX_CELLS_IN_VIOLIN)
+    return cells[of_type.cumcount() % step == 0].to_numpy()
+
+
 def _log_ticks(axes) -> None:
-    """Ticks at 1, 2 and 5 times the powers of ten within an axis of log10 values."""
+    """Three ticks or more on an axis of log10 values, at 1, 2 and 5 or, if short, at others."""
     low, high = axes.get_xlim()
-    ticks = [m * 10.0**k for k in range(int(low) - 1, int(high) + 2) for m in (1, 2, 5)]
-    ticks = [tick for tick in ticks if low <= np.log10(tick) <= high]
+    decades = 10.0 ** np.arange(np.floor(low), np.ceil(high) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        ticks = np.sort(np.outer(decades, steps).ravel())
+        ticks = ticks[(np.log10(ticks) >= low) & (np.log10(ticks) <= high)]
+        if len(ticks) >= FEWEST_TICKS:
+            break
+    else:
+        ticks = MaxNLocator(4).tick_values(10**low, 10**high)
+        ticks = ticks[(ticks > 0) & (ticks >= 10**low) & (ticks <= 10**high)]
     axes.set_xticks(np.log10(ticks), [f"{tick:,.6g}" for tick in ticks])
-
-
-def _violins_of(axes, groups: list[np.ndarray], color: str) -> None:
-    for row, group in enumerate(groups):
-        if not len(group):
-            continue
-        step = -(-len(group) // MAX_CELLS_IN_VIOLIN)
-        parts = axes.violinplot(
-            [group[::step]], [row], orientation="horizontal", widths=0.85, showextrema=False
-        )
-        parts["bodies"][0].set(facecolor=color, alpha=0.65)
-        axes.plot([np.median(group)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=1.5)
 
 
 @plain_text

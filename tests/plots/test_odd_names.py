@@ -90,6 +90,15 @@ def plane():
 
 
 NUMBERS = pd.DataFrame({"cell_type": NAMES, "n_cells": 20})
+SCORE = pd.Series(
+    {
+        "Cell Type": NAMES[0],
+        "Negative Sampling": "even",
+        "AUROC": 0.9,
+        "AUROC Std": 0.1,
+        "N Samples": 9,
+    }
+)
 COUNTS = RNG.integers(1, 99, len(LABELS))
 FIGURES = {
     "confusion": lambda: confusion.confusion_matrix(LABELS, LABELS[::-1], NAMES, METHODS[0]),
@@ -98,7 +107,7 @@ FIGURES = {
     "time": lambda: against_time.score_against_time(*compared(), NAMES[1]),
     "calibration": curves,
     "dots": dots,
-    "importance": lambda: feature_importance.importance(importances(), NAMES[0], "even", 0.9),
+    "importance": lambda: feature_importance.importance(importances(), SCORE, 3),
     "numbers": lambda: interview.cell_numbers(NUMBERS),
     "violins": lambda: interview.violins(COUNTS, COUNTS, LABELS, NAMES),
     "plane": plane,
