@@ -19,9 +19,11 @@ import scipy.sparse as sp
 
 import cellclassifier
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
+from cellclassifier.annotation.naming import Naming
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
-from cellclassifier.annotation.write import KEPT, obs_columns
+from cellclassifier.annotation.write import obs_columns
 from cellclassifier.data.cell_source import CellSource, without_columns
+from cellclassifier.data.cell_types import CellTypes
 from cellclassifier.data.find_counts import find_counts
 from cellclassifier.data.match_genes import GeneMatch
 from cellclassifier.data.matrix import InMemory
@@ -29,6 +31,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.options import available_cores
 from cellclassifier.output.progress import Progress
+from cellclassifier.trust.broader import CERTAINTY
 
 SPACE, PROBABILITIES, ABOUT = "X_cellclassifier", "cellclassifier_probabilities", "cellclassifier"
 log = logging.getLogger(__name__)
@@ -40,6 +43,8 @@ def annotate(
     *,
     layer: str | None = None,
     min_genes_found: float = 0.5,
+    certainty: float = CERTAINTY,
+    cell_types: CellTypes | None = None,
     chunk_cells: int = 10_000,
     jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -48,7 +53,9 @@ def annotate(
     Writes into ``adata``, once all is known (nothing if anything fails):
 
     - ``obs``: predicted_cell_type (categorical), predicted_probability (calibrated),
-      predicted_known (False: no type of the model's, or no counts at all);
+      predicted_known (False: no type of the model's, or no counts at all), predicted_broad_type
+      (categorical: the finest name whose probability reaches ``certainty``) and its
+      predicted_broad_probability;
     - ``obsm["cellclassifier_probabilities"]``: DataFrame, n_cells x n_types (a "/" in a
       type's name is "%2F", as an .h5ad takes none, and a "%" is "%25"; ``uns`` has the names as
       they are);
@@ -63,8 +70,9 @@ def annotate(
 
     model: a fitted model, or the folder of a saved one; layer: where the raw counts are, "raw" for
     ``adata.raw``, default X, or where they are found (see ``find_counts``); min_genes_found: least
-    share of the model's genes, by importance; jobs: threads, default: those the model has, all
-    cores for a model read from its folder.
+    share of the model's genes, by importance; certainty: probability that a broader name must
+    reach; cell_types: labels and their terms, from ``data.known_cell_types``, default: the bundled
+    ones; jobs: threads, default: those the model has, all cores for a model read from its folder.
 
     Returns a row per predicted type (see ``summarize``).
     Raises InputError, in one sentence, for values that are no raw counts, too few known genes, or
@@ -75,14 +83,17 @@ def annotate(
         source = _counts_of(adata, layer)
         model = _ready(model, jobs)
         match, share = find_genes(model, source.var, min_genes_found)
-        result = _annotate_chunks(model, match, source.chunks(chunk_cells), adata.n_obs)
+        naming = Naming.of(model.classes_, certainty, cell_types)
+        chunks = source.chunks(chunk_cells)
+        result = _annotate_chunks(model, match, naming, chunks, adata.n_obs)
     except InputError as error:
         raise InputError(_in_python(str(error))) from None
-    predicted, probability, known = (result.table[name].to_numpy() for name in KEPT)
+    table = result.table
+    probability, known = table["probability"].to_numpy(), table["known"].to_numpy()
     about = _about(model) | {"layer": layer or source.counts_from, "genes_found_share": share}
     with _writable(adata):
         _write(adata, result, model.classes_, about | totals(probability, known))
-    return summarize(pd.Series(predicted), probability, known)
+    return summarize(table["predicted"], probability, known)
 
 
 def _require_positive(**options: int | None) -> None:
@@ -137,14 +148,19 @@ def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifi
 
 
 def _annotate_chunks(
-    model: GeneClassifier, match: GeneMatch, chunks: Iterator[sp.csr_matrix], n_cells: int
+    model: GeneClassifier,
+    match: GeneMatch,
+    naming: Naming,
+    chunks: Iterator[sp.csr_matrix],
+    n_cells: int,
 ) -> Annotations:
     """Annotations of all cells, which the table calls by their numbers."""
     parts, start = [], 0
     with Progress(n_cells, "cell") as progress:
         for counts in chunks:
             numbers = np.arange(start, start := start + counts.shape[0])
-            parts.append(annotate_chunk(model, match.align(counts), numbers.astype(str)))
+            names = numbers.astype(str)
+            parts.append(annotate_chunk(model, match.align(counts), names, naming))
             progress.add(len(numbers))
     return Annotations(
         pd.concat([part.table for part in parts], ignore_index=True),
@@ -165,7 +181,7 @@ def _about(model: GeneClassifier) -> dict:
 
 
 def _write(adata: ad.AnnData, result: Annotations, types: np.ndarray, about: dict) -> None:
-    table = result.table.astype({"predicted": pd.CategoricalDtype(types)})
+    table = result.table.astype({"predicted": pd.CategoricalDtype(types), "broad": "category"})
     for name, column in obs_columns(table, adata.obs_names).items():
         adata.obs[name] = column.array  # by position: two cells may have one name
     # An .h5ad takes no "/" in a key; whatever stands for it must not be another type's name.

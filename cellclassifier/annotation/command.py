@@ -5,7 +5,8 @@ is stored by rows is read a chunk at a time, whatever its size. Outputs, for eve
 model_output/annotations/<file's name>/ (of two files of one name, <folder>/<file's name>/):
 
     annotations.csv           cell, predicted, probability, second, second_probability,
-                              confidence (high, medium, low), known
+                              confidence (high, medium, low), known, broad (the finest name
+                              that is certain enough), broad_probability
     probabilities.parquet     the calibrated probability of every type for every cell
     summary.csv               cells per predicted type, and the share of unknown ones
     totals.csv                the same of all cells together, and the share of genes found
@@ -30,6 +31,7 @@ from cellclassifier.options import CommonOptions, available_cores, require_posit
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cellclassifier.annotation.naming import Naming
     from cellclassifier.annotation.write import AnnotationFiles
     from cellclassifier.data.open import CellSource
     from cellclassifier.interface import GeneClassifier
@@ -55,6 +57,12 @@ class Config(CommonOptions):
     min_genes_found: float = 0.5
     """stop where less than this share of the model's genes, by importance, is in the file"""
 
+    certainty: float = 0.8
+    """probability that a broader name must reach: "T cell" where CD4 and CD8 share it"""
+
+    cell_types: Path | None = None
+    """CSV of labels and their Cell Ontology terms (label, term), beside the known ones"""
+
     chunk_cells: int = 10_000
     """cells that are in memory at a time"""
 
@@ -74,12 +82,14 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
     with record.step("model"):
         model = annotation.load_annotator(config.model)
         model.use_jobs(config.jobs or available_cores())
+        known = data.known_cell_types(config.cell_types)
+        naming = annotation.Naming.of(model.classes_, config.certainty, known)
     summaries, facts = {}, {}
     for path, name in zip(*_files(config), strict=True):
         with record.step("open"):
             source = _open(path, config, model)
         with record.step("annotate"):
-            files, facts[name] = _annotate(config, model, source, folder / name)
+            files, facts[name] = _annotate(config, model, naming, source, folder / name)
         with record.step("outputs"):
             summaries[name] = _write_others(config, source, files, folder / name)
             totals = annotation.write_totals(folder / name / "totals.csv", facts[name])
@@ -139,7 +149,7 @@ def _open(path: Path | None, config: Config, model: GeneClassifier) -> CellSourc
 
 
 def _annotate(
-    config: Config, model: GeneClassifier, source: CellSource, folder: Path
+    config: Config, model: GeneClassifier, naming: Naming, source: CellSource, folder: Path
 ) -> tuple[AnnotationFiles, dict]:
     """Write the annotations of one file, chunk by chunk."""
     match, share = annotation.find_genes(model, source.var, config.min_genes_found)
@@ -150,7 +160,7 @@ def _annotate(
     ):
         for counts in source.chunks(config.chunk_cells):
             names = source.cell_names[start : start + counts.shape[0]]
-            files.add(annotation.annotate_chunk(model, match.align(counts), names))
+            files.add(annotation.annotate_chunk(model, match.align(counts), names, naming))
             start += len(names)
             progress.add(len(names))
     kept = files.kept

@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from cellclassifier.annotation.naming import Naming
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.interface import GeneClassifier
 
@@ -20,8 +21,9 @@ class Annotations:
     """What a model says of some cells.
 
     table: one row per cell: cell, predicted, probability, second, second_probability, confidence,
-    known; probabilities: (n_cells, n_types) float32, calibrated; space: (n_cells, n_components),
-    the cells among the known types (see novelty.Novelty), no columns where the model has none.
+    known, broad, broad_probability; probabilities: (n_cells, n_types) float32, calibrated; space:
+    (n_cells, n_components), the cells among the known types (see novelty.Novelty), no columns where
+    the model has none.
     """
 
     table: pd.DataFrame
@@ -30,9 +32,14 @@ class Annotations:
 
 
 def annotate_chunk(
-    model: GeneClassifier, cells: ad.AnnData | GeneCounts, names: np.ndarray | None = None
+    model: GeneClassifier,
+    cells: ad.AnnData | GeneCounts,
+    names: np.ndarray | None = None,
+    naming: Naming | None = None,
 ) -> Annotations:
     """Annotate cells of raw counts; counts of the model's genes come with names, (n_cells,).
+
+    naming: which broader names there are, default: ``Naming.of`` the model's types.
 
     A cell is not known where its novelty score is beyond the threshold of its predicted type, or
     where it has no counts at all; without novelty (a model that saw no validation cells) every
@@ -62,6 +69,8 @@ def annotate_chunk(
             "known": known,
         }
     )
+    naming = naming or Naming.of(model.classes_)
+    table = table.join(naming.columns(probabilities))
     return Annotations(table, probabilities.astype(np.float32), space)
 
 

@@ -16,7 +16,14 @@ from cellclassifier.output.files import atomic_path
 from cellclassifier.output.tables import append_csv, write_csv
 
 MAX_CELLS_SHOWN = 20_000  # in a UMAP: more of them take minutes and look the same
-KEPT = ["predicted", "probability", "known"]
+# What is kept of every cell, and what it is called in obs.
+KEPT = {
+    "predicted": "predicted_cell_type",
+    "probability": "predicted_probability",
+    "known": "predicted_known",
+    "broad": "predicted_broad_type",
+    "broad_probability": "predicted_broad_probability",
+}
 
 
 class AnnotationFiles:
@@ -44,7 +51,8 @@ class AnnotationFiles:
         columns = [pa.array(table["cell"], pa.string())]
         columns += [pa.array(column) for column in annotations.probabilities.T.copy()]
         self._parquet.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        self._kept.append(table[KEPT].astype({"predicted": pd.CategoricalDtype(self._types)}))
+        kept = table[list(KEPT)].astype({"predicted": pd.CategoricalDtype(self._types)})
+        self._kept.append(kept)
         self.n_written += len(table)
         shown = self.shown[(self.shown >= start) & (self.shown < self.n_written)]
         self._space.append(annotations.space[shown - start])
@@ -55,8 +63,9 @@ class AnnotationFiles:
 
     @property
     def kept(self) -> pd.DataFrame:
-        """predicted, probability and known of every cell, (n_cells rows)."""
-        return pd.concat(self._kept, ignore_index=True)
+        """The columns ``KEPT`` of every cell, (n_cells rows)."""
+        kept = pd.concat(self._kept, ignore_index=True)
+        return kept.astype({"broad": "category"})
 
     @property
     def space(self) -> np.ndarray:
@@ -67,10 +76,10 @@ class AnnotationFiles:
 def obs_columns(table: pd.DataFrame, cell_names: np.ndarray) -> pd.DataFrame:
     """What goes into ``obs``: the columns ``KEPT`` of a table of annotations, named by cell.
 
-    predicted_cell_type (categorical), predicted_probability (float32), predicted_known (bool).
+    predicted_cell_type, predicted_broad_type (categorical); predicted_probability,
+    predicted_broad_probability (float32); predicted_known (bool).
     """
-    names = ["predicted_cell_type", "predicted_probability", "predicted_known"]
-    return table[KEPT].set_axis(cell_names).set_axis(names, axis=1)
+    return table[list(KEPT)].set_axis(cell_names).rename(columns=KEPT)
 
 
 def write_totals(path: Path, facts: dict) -> pd.DataFrame:

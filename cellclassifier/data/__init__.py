@@ -5,6 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
+        "cell_types": ["known_cell_types"],
         "features": ["expression_of", "types_by_similarity"],
         "options": ["CellsOptions"],
         "open": ["check_layer", "find_cells", "name_of", "open_cells", "write_annotated"],

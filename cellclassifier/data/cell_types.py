@@ -130,7 +130,7 @@ def folded(label: str) -> str:
     return " ".join(words.split()).casefold()
 
 
-def cell_types(extra: Path | None = None) -> CellTypes:
+def known_cell_types(extra: Path | None = None) -> CellTypes:
     """The bundled terms and labels, with those of a table of one's own.
 
     extra: CSV with columns ``label`` and ``term`` (an id such as CL:0000236, or a term's name).

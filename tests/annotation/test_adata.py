@@ -23,7 +23,13 @@ from cellclassifier.errors import InputError
 from cellclassifier.protocol.multi_label import MultiLabel
 
 METHOD = "logistic_regression"
-COLUMNS = ["predicted_cell_type", "predicted_probability", "predicted_known"]
+COLUMNS = [
+    "predicted_cell_type",
+    "predicted_probability",
+    "predicted_known",
+    "predicted_broad_type",
+    "predicted_broad_probability",
+]
 LAYOUTS = {
     "CSR float32": lambda X: X.copy(),
     "CSR int64": lambda X: X.astype(np.int64),

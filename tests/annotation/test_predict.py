@@ -39,6 +39,8 @@ COLUMNS = [
     "second_probability",
     "confidence",
     "known",
+    "broad",
+    "broad_probability",
 ]
 
 

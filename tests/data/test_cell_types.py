@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellclassifier.data.cell_types import cell_types, folded, table_of
+from cellclassifier.data.cell_types import folded, known_cell_types, table_of
 from cellclassifier.errors import InputError
 
-TYPES = cell_types()
+TYPES = known_cell_types()
 T_CELL, CD4_T, CD8_T = "CL:0000084", "CL:0000624", "CL:0000625"
 SORTED_CELLS = [
     "CD14+ Monocyte",
@@ -130,7 +130,7 @@ def test_one_label_alone_is_its_own_and_only_name():
 def test_labels_of_ones_own(tmp_path):
     path = tmp_path / "types.csv"
     path.write_text("label,term\n0,CL:0000236\nMy T,T cell\nB,CL:0000788\n")
-    types = cell_types(path)
+    types = known_cell_types(path)
     assert types.term_of("0") == "CL:0000236"
     assert types.term_of("my_t") == T_CELL
     assert types.term_of("B") == "CL:0000788"
@@ -151,13 +151,13 @@ def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path, text, message
     path = tmp_path / "types.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as error:
-        cell_types(path)
+        known_cell_types(path)
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
-        cell_types(tmp_path / "none.csv")
+        known_cell_types(tmp_path / "none.csv")
 
 
 def test_the_table_of_labels_says_what_has_no_term():

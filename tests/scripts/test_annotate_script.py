@@ -23,6 +23,7 @@ import multiclass_baselines
 from cellclassifier import cli as command
 from cellclassifier.annotation import write as annotation_files
 from cellclassifier.annotation.predict import annotate_chunk
+from cellclassifier.annotation.write import KEPT
 from cellclassifier.data.digests import sha256
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.errors import InputError
@@ -115,16 +116,17 @@ def test_the_copy_has_the_annotations_and_the_input_is_as_before(model, tmp_path
     assert sha256(h5ad) == before
     assert files_of(output / "annotations/new") == WRITTEN | {"annotated.h5ad"}
     written = ad.read_h5ad(output / "annotations/new/annotated.h5ad")
-    columns = ["predicted_cell_type", "predicted_probability", "predicted_known"]
-    assert list(written.obs) == columns and (written.X != new_cells().X).nnz == 0
-    found = written.obs.set_axis(["predicted", "probability", "known"], axis=1)
+    assert list(written.obs) == list(KEPT.values()) and (written.X != new_cells().X).nnz == 0
+    found = written.obs.set_axis(list(KEPT), axis=1)
     expected = annotations_of(output / "annotations/new").set_index("cell")[list(found)]
     pd.testing.assert_frame_equal(
-        found.astype({"predicted": object}),
+        found.astype({"predicted": object, "broad": object}),
         expected,
         **{"check_names": False, "check_dtype": False, "rtol": 0, "atol": 1e-6},
     )
-    assert found["predicted"].dtype == "category" and found["known"].dtype == bool
+    assert found["predicted"].dtype == "category"
+    assert found["broad"].dtype == "category"
+    assert found["known"].dtype == bool
 
 
 @pytest.mark.slow

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cellclassifier.data.cell_types import cell_types
+from cellclassifier.data.cell_types import known_cell_types
 from cellclassifier.trust.broader import finest_names
 
 LABELS = ["CD4 Naive T", "CD8 T", "NK", "CD14 Mono", "DC"]
-GROUPS = cell_types().groups_of(LABELS)
+GROUPS = known_cell_types().groups_of(LABELS)
 NAMES = [group.name for group in GROUPS]
 MEMBERS = np.array([group.members for group in GROUPS])
 
