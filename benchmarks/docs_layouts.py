@@ -122,6 +122,7 @@ TABLES: dict[str, Table | CrossTable] = {
             "memory": "{memory}",
             "hang": "{hang}",
             "HDF5 loop": "{HDF5 loop}",
+            "commit": "{commit}",
         },
     ),
     "side_by_side": Table(

@@ -21,29 +21,32 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from random import Random
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import OUTPUT, print_table
-from benchmarks.fuzzing.child import HDF5_LOOP, OFFENCES, OUTCOMES, Outcome, in_child
+from benchmarks.fuzzing.cases import COMMAND, Batch, Finding, batches
+from benchmarks.fuzzing.child import HDF5_LOOP, OFFENCES, OUTCOMES
 from benchmarks.fuzzing.kinds import KINDS
-from benchmarks.records import write_record
+from benchmarks.records import current_commit, read_record, write_record
 from cellclassifier import cli as command
 from cellclassifier.errors import InputError
 
-COMMAND = "python -m benchmarks.fuzz"
 MOST_ALIKE = 3  # offences that are kept
+IN_MEMORY = Path("/dev/shm")  # damaged files never need a disk
 
 
 @dataclass(frozen=True)
@@ -65,36 +68,14 @@ class Config:
     seed: int = 0
     """other seeds are other cases"""
 
+    jobs: int = 1
+    """processes that run cases side by side"""
+
     output: Path = OUTPUT / "fuzz"
     """folder for what was found"""
 
     record: bool = False
-    """also write docs/records/fuzz.json"""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A damaged file that can be made again."""
-
-    kind: str
-    seed: int
-    number: int
-
-    def run(self, good: Path, folder: Path) -> Outcome:
-        """Damage a copy of one of the good files in ``folder``, and read it."""
-        rng = Random(f"{self.kind} {self.seed} {self.number}")
-        original = rng.choice(sorted(good.iterdir()))
-        path = folder / f"case{original.suffix}"
-        (shutil.copytree if original.is_dir() else shutil.copy)(original, path)
-        kind = KINDS[self.kind]
-        damage = rng.choice(kind.damages)
-        return in_child(partial(damage, rng, path), partial(kind.read, path), folder)
-
-    @property
-    def command(self) -> str:
-        """What makes it again."""
-        options = f"--kinds {self.kind} --seed {self.seed} --first {self.number} --cases 1"
-        return f"{COMMAND} {options}"
+    """also write docs/records/fuzz.json, where kinds that are not run keep their rows"""
 
 
 def main(config: Config) -> None:
@@ -102,20 +83,29 @@ def main(config: Config) -> None:
     unknown = [name for name in config.kinds if name not in KINDS]
     if unknown:
         raise InputError(f"--kinds {unknown[0]}: expected some of {', '.join(KINDS)}")
-    with threadpool_limits(1), tempfile.TemporaryDirectory() as work:
+    with threadpool_limits(1), tempfile.TemporaryDirectory(dir=_room()) as work:
         good = prepared(config.kinds, Path(work))
-        counts, found = fuzz(config, good, Path(work) / "case")
+        counts, found = fuzz(config, good, Path(work) / "cases")
     rows = table(counts, config.kinds)
     print_table("fuzz: cases of each kind by what came of them", rows)
     if config.record:
-        options = f"--minutes {config.minutes:g} --kinds {' '.join(config.kinds)} --record"
-        made = {"made by benchmarks.fuzzing": {"kinds": list(config.kinds)}}
-        done = f"{COMMAND} {options}"
-        print(write_record("fuzz", done, rows.reset_index(), [config.seed], made))
+        print(record(config, rows.reset_index()))
     for (kind, outcome), number in sorted(found.items(), key=str):
         print(f"{number:6} {kind:20} {outcome.what}: {outcome.how}")
     if any(outcome.what in OFFENCES for _, outcome in found):
         sys.exit(f"offences are kept in {config.output}")
+
+
+def record(config: Config, rows: pd.DataFrame) -> Path:
+    """Write docs/records/fuzz.json; each row says of which commit and seed it is."""
+    rows = rows.assign(seed=config.seed, commit=current_commit()[:7])
+    before = pd.DataFrame(read_record("fuzz")["rows"])
+    rows = pd.concat([rows, before[~before["kind"].isin(config.kinds)]])
+    rows = rows.set_index("kind").reindex([name for name in KINDS if name in set(rows["kind"])])
+    options = f"--cases {config.cases} --minutes {config.minutes:g} --jobs {config.jobs}"
+    made = {"made by benchmarks.fuzzing": {"kinds": list(rows.index)}}
+    done = f"{COMMAND} {options} --record"
+    return write_record("fuzz", done, rows.reset_index(), [config.seed], made)
 
 
 def prepared(kinds: tuple[str, ...], folder: Path) -> dict[str, Path]:
@@ -133,43 +123,64 @@ def prepared(kinds: tuple[str, ...], folder: Path) -> dict[str, Path]:
     return good
 
 
+def _room() -> Path | None:
+    """A folder in memory, or the usual one for what is temporary."""
+    return IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+
+
 def fuzz(config: Config, good: dict[str, Path], work: Path) -> tuple[Counter, Counter]:
     """How often each (kind, outcome's name) was, and each (kind, outcome) to be looked into."""
     counts, found = Counter(), Counter()
     end = time.monotonic() + 60 * config.minutes
-    gc.collect()
-    gc.freeze()
-    for case in cases(config):
-        if time.monotonic() > end:
-            break
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        start = time.perf_counter()
-        outcome = case.run(good[case.kind], work)
-        counts[case.kind, "seconds"] += time.perf_counter() - start
-        counts[case.kind, outcome.what] += 1
-        if outcome.what in (*OFFENCES, HDF5_LOOP):
-            found[case.kind, outcome] += 1
-            if found[case.kind, outcome] <= MOST_ALIKE:
-                keep(case, outcome, work, config.output)
+    with _workers(config.jobs, good, work, end) as workers:
+        planned = batches(config.kinds, config.seed, config.first, config.cases)
+        for batch, findings, seconds, folder in workers.imap(_run, planned):
+            counts[batch.kind, "seconds"] += seconds
+            for finding in findings:
+                kind, outcome = finding.case.kind, finding.outcome
+                counts[kind, outcome.what] += 1
+                if outcome.what in (*OFFENCES, HDF5_LOOP):
+                    found[kind, outcome] += 1
+                    if found[kind, outcome] <= MOST_ALIKE:
+                        keep(finding, folder, config.output)
+            shutil.rmtree(folder, ignore_errors=True)
     return counts, found
 
 
-def cases(config: Config) -> Iterator[Case]:
-    """The kinds take turns."""
-    for number in range(config.first, config.first + config.cases):
-        for kind in config.kinds:
-            yield Case(kind, config.seed, number)
+@contextmanager
+def _workers(jobs: int, good: dict[str, Path], work: Path, end: float) -> Iterator:
+    """Copies of this process, with all libraries; they fork once more for every batch."""
+    gc.collect()
+    gc.freeze()
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(jobs, _begin, (good, work, end)) as workers:
+        yield workers
 
 
-def keep(case: Case, outcome: Outcome, work: Path, offenders: Path) -> None:
+def _begin(*arguments) -> None:
+    """In a worker: Ctrl-C is for its parent to handle."""
+    global _GOOD, _WORK, _END
+    _GOOD, _WORK, _END = arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _run(batch: Batch) -> tuple[Batch, list[Finding], float, Path]:
+    """In a worker: a batch, unless the time is over."""
+    folder = _WORK / f"{batch.kind}-{batch.first}"
+    found = ([], 0.0) if time.monotonic() > _END else batch.run(_GOOD[batch.kind], folder)
+    return batch, *found, folder
+
+
+def keep(finding: Finding, work: Path, offenders: Path) -> None:
     """Copy a case's files and what came of it."""
-    folder = offenders / f"{case.kind}-{case.seed}-{case.number}"
+    name, outcome = finding.case.name, finding.outcome
+    folder = offenders / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    about = {"outcome": outcome.what, "how": outcome.how, "command": case.command}
-    (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n")
-    for path in work.glob("case*"):
+    about = {"outcome": outcome.what, "how": outcome.how, "command": finding.command}
+    (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    for path in (work / name).glob("case*"):
         if path.is_dir():
             shutil.copytree(path, folder / path.name, symlinks=True, ignore=_special)
         else:

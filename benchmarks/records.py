@@ -40,7 +40,7 @@ def write_record(
     content = {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
-        "git_commit": _commit(),
+        "git_commit": current_commit(),
         "seeds": seeds,
         "data": data,
         "versions": {"python": platform.python_version()} | versions_of(*PACKAGES),
@@ -57,7 +57,7 @@ def write(path: Path, content: dict, rows: list[dict]) -> Path:
     return path
 
 
-def _commit() -> str:
+def current_commit() -> str:
     """Commit of the repository, with "-dirty" where anything but the docs is changed."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
     return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")

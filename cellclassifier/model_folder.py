@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cellclassifier.data.digests import sha256
+from cellclassifier.data.texts import HALVES
 from cellclassifier.errors import InputError
 from cellclassifier.output.files import atomic_folder, write_json, write_text
 from cellclassifier.output.model_card import model_card
@@ -38,7 +39,6 @@ KINDS = {
 BY_MINOR_VERSION = ("scikit-learn",)
 LARGEST_DESCRIPTION = 2**28  # bytes; that of 60,000 genes has 2 % of it
 LONGEST_NUMBER = 18  # digits, that 64 bits hold
-SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, that no file can hold
 AGAIN = "train and save the model again"
 
 
@@ -82,6 +82,8 @@ def read_description(folder: Path) -> dict:
         raise InputError(f"{folder} holds no model.json: expected a folder made by save") from None
     except InputError:
         raise
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is damaged (its text is not UTF-8): {AGAIN}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({repr(error)[:200]}): {AGAIN}") from None
     if version != FORMAT_VERSION:
@@ -157,7 +159,7 @@ def _check_items(description: dict, key: str, is_one: Callable, path: Path) -> N
 
 def _is_text(value: object) -> bool:
     """Text that can be written, and that arrays hold unchanged."""
-    return isinstance(value, str) and "\0" not in value and not SURROGATES.search(value)
+    return isinstance(value, str) and "\0" not in value and not HALVES.search(value)
 
 
 def _is_share(value: object) -> bool:

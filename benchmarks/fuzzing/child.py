@@ -1,9 +1,8 @@
-"""One case in a child process with limits: what came of it."""
+"""Cases in child processes with limits: what came of each."""
 
 from __future__ import annotations
 
 import faulthandler
-import gc
 import math
 import os
 import re
@@ -13,23 +12,27 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from cellclassifier.errors import InputError
 
-MEMORY = 2 * 2**30  # bytes of address space beyond what the process has at the start
+MEMORY = 2 * 2**30  # bytes of address space beyond what the process has before a case
 CPU_SECONDS = 10
 WALL_SECONDS = 20  # for a case that waits instead of computing, on a machine that may be busy
 LONGEST_SENTENCE = 1000
-TRACE, RAN = "trace", "ran"  # files in a case's folder; what a payload would make is ``RAN``
+# Files in a case's folder: what it notes, the stack that it ended with, what a payload would make.
+NOTES, TRACE, RAN = "notes", "trace", "ran"
 
 NOT_MADE, READ, REFUSED = "not made", "read", "refused"
 CODE_RUN, TRACEBACK, CRASH, MEMORY_FULL, HANG = "code run", "traceback", "crash", "memory", "hang"
 HDF5_LOOP = "HDF5 loop"
+HARMLESS = (READ, REFUSED, NOT_MADE)
 OFFENCES = (CODE_RUN, TRACEBACK, CRASH, MEMORY_FULL, HANG)
-OUTCOMES = (READ, REFUSED, NOT_MADE, *OFFENCES, HDF5_LOOP)
+OUTCOMES = (*HARMLESS, *OFFENCES, HDF5_LOOP)
 
 # Nothing that reads a file as data does any of these.
 SIGNS_OF_CODE = {
@@ -52,43 +55,84 @@ class Outcome:
     how: str = ""
 
 
-def in_child(damage: Callable[[], None], read: Callable[[], None], folder: Path) -> Outcome:
-    """Damage a file and read it, both in a forked process whose working folder is ``folder``."""
-    reading, writing = os.pipe()
+@dataclass(frozen=True)
+class Task:
+    """A file to be damaged and read, both in a working folder of its own, which is there."""
+
+    damage: Callable[[], None]
+    read: Callable[[], None]
+    folder: Path
+
+
+def in_child(tasks: list[Task]) -> list[Outcome]:
+    """What came of the first tasks, done one after the other in a forked process.
+
+    The process ends with the first whose outcome is not harmless; the rest is for another one.
+    Each task has limits of its own.
+    """
     pid = os.fork()
     if pid == 0:
-        _run(damage, read, folder, writing)
-    os.close(writing)
-    _, status, usage = os.wait4(pid, 0)
-    os.set_blocking(reading, False)  # a process that the case left behind may hold the other end
-    notes = os.read(reading, 2**16).decode("utf-8", "replace").splitlines()
-    os.close(reading)
-    return _outcome(notes, status, usage.ru_maxrss * 2**10, folder)
+        _live(tasks)
+    _, status = os.waitpid(pid, 0)
+    begun = [task for task in tasks if (task.folder / NOTES).exists()]
+    if not begun:
+        raise RuntimeError(f"the child ended with {status} before its first case")
+    return [_outcome(task.folder, status if task is begun[-1] else 0) for task in begun]
 
 
-def _run(damage, read, folder: Path, writing: int) -> None:
+def _live(tasks: list[Task]) -> None:
     """The child's life, which ends here."""
-
-    def note(text: str) -> None:
-        text = text.replace(f"{folder}/", "")
-        os.write(
-            writing, (" ".join(text.split()) + "\n").encode("utf-8", "backslashreplace")[:4000]
-        )
-
     try:
-        gc.disable()  # a collection would copy every page that the parent has
-        os.chdir(folder)
-        tempfile.tempdir = str(folder)
-        os.environ["XDG_CACHE_HOME"] = str(folder)
         _silence()
-        damage()
-        _limit(folder)
-        note("made")
-        sys.addaudithook(lambda event, args: event in SIGNS_OF_CODE and note(f"ran {event} {args}"))
-        note(_read(read))
-    except BaseException as error:  # of the damage
-        note(repr(error))
-    os._exit(0)
+        notes = _Notes()
+        sys.addaudithook(notes.hear)
+        for task in tasks:
+            notes.begin(task.folder)
+            _run(task, notes)
+            if not notes.are_harmless():
+                break
+    finally:
+        os._exit(0)
+
+
+class _Notes:
+    """A file of lines in the folder of the case that is run; they outlive the process."""
+
+    file: TextIO | None = None
+
+    def begin(self, folder: Path) -> None:
+        if self.file:
+            self.file.close()
+        self.file = open(folder / NOTES, "w", 1, "utf-8", "backslashreplace")  # noqa: SIM115
+        self.folder, self.lines, self.listens = folder, [], False
+
+    def add(self, text: str) -> None:
+        text = " ".join(text.replace(f"{self.folder}/", "").split())[:4000]
+        self.lines.append(text)
+        self.file.write(f"{text}\n")
+
+    def hear(self, event: str, arguments: tuple) -> None:
+        """Note what only code of a file's own would do."""
+        if event in SIGNS_OF_CODE and self.listens:
+            self.add(f"ran {event} {arguments}")
+
+    def are_harmless(self) -> bool:
+        return _noted(self.lines).what in HARMLESS and not (self.folder / RAN).exists()
+
+
+def _run(task: Task, notes: _Notes) -> None:
+    try:
+        os.chdir(task.folder)
+        tempfile.tempdir = os.environ["XDG_CACHE_HOME"] = str(task.folder)
+        task.damage()
+    except BaseException as error:
+        notes.add(repr(error))
+        return
+    notes.add("made")
+    with _limited(task.folder):
+        notes.listens = True
+        notes.add(_read(task.read))
+        notes.listens = False
 
 
 def _silence() -> None:
@@ -97,20 +141,33 @@ def _silence() -> None:
         os.dup2(nothing, stream)
 
 
-def _limit(folder: Path) -> None:
-    """Limits from here on; a signal that ends the child leaves the Python stack in ``TRACE``."""
-    trace = open(folder / TRACE, "w", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
-    faulthandler.enable(trace)
-    for number in (signal.SIGXCPU, signal.SIGALRM):
-        faulthandler.register(number, trace, chain=True)
-    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
-    space = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (space, space))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**30, 2**30))
-    last = math.ceil(time.process_time()) + CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (last, last + 5))
-    signal.alarm(WALL_SECONDS)
+@contextmanager
+def _limited(folder: Path) -> Iterator[None]:
+    """Limits within; a signal that ends the process leaves the Python stack in ``TRACE``."""
+    with open(folder / TRACE, "w", encoding="utf-8") as trace:
+        faulthandler.enable(trace)
+        for number in (signal.SIGXCPU, signal.SIGALRM):
+            faulthandler.register(number, trace, chain=True)
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+        _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + MEMORY)
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_FSIZE, 2**30)
+        _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + CPU_SECONDS)
+        signal.alarm(WALL_SECONDS)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU):
+                _limit(kind, resource.getrlimit(kind)[1])
+            for number in (signal.SIGXCPU, signal.SIGALRM):
+                faulthandler.unregister(number)
+            faulthandler.disable()
+
+
+def _limit(kind: int, most: int) -> None:
+    """The soft limit, which the next case may raise again."""
+    resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
 
 def _read(read: Callable[[], None]) -> str:
@@ -126,20 +183,11 @@ def _read(read: Callable[[], None]) -> str:
 
 
 def _is_sentence(error: BaseException) -> bool:
-    """Whether ``cli`` tells this without a traceback, in a line that any output takes."""
+    """Whether ``cli`` tells this without a traceback, in a line that moves no terminal."""
     if isinstance(error, OSError):
         return error.errno is not None
     text = str(error)
-    is_line = "\n" not in text and len(text) <= LONGEST_SENTENCE
-    return isinstance(error, InputError) and is_line and _is_utf8(text)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return isinstance(error, InputError) and text.isprintable() and len(text) <= LONGEST_SENTENCE
 
 
 def _is_memory(error: BaseException | None) -> bool:
@@ -159,22 +207,33 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__} in {place}: {error}"
 
 
-def _outcome(notes: list[str], status: int, peak: int, folder: Path) -> Outcome:
-    if "made" not in notes:
-        return Outcome(NOT_MADE, " ".join(notes))
-    ran = [note for note in notes if note.startswith("ran ")]
-    if ran or (folder / RAN).exists():
-        return Outcome(CODE_RUN, ran[0] if ran else "by its payload")
-    if os.WIFSIGNALED(status):
-        return _stopped(os.WTERMSIG(status), (folder / TRACE).read_text())
-    what = next(what for what in OUTCOMES if notes[-1].startswith(what))
-    if peak > 2 * MEMORY:  # the parent's pages are among them
-        return Outcome(MEMORY_FULL, f"{peak / 2**30:.1f} GiB")
-    return Outcome(what, notes[-1].removeprefix(what).strip()[:200])
+def _outcome(folder: Path, status: int) -> Outcome:
+    """Of a case, from what it left in its folder; status: of the process, if it was the last."""
+    lines = (folder / NOTES).read_text("utf-8", "replace").splitlines()
+    found = _noted(lines)
+    if found.what != CODE_RUN and (folder / RAN).exists():
+        return Outcome(CODE_RUN, "by its payload")
+    if os.WIFSIGNALED(status) and found.what != CODE_RUN:
+        return _stopped(os.WTERMSIG(status), folder / TRACE)
+    return found
 
 
-def _stopped(number: int, trace: str) -> Outcome:
-    frames = re.findall(r'File "(.*?)", line \d+ in (\S+)', trace)
+def _noted(lines: list[str]) -> Outcome:
+    """What a case said of itself."""
+    if "made" not in lines:
+        return Outcome(NOT_MADE, " ".join(lines))
+    ran = [line for line in lines if line.startswith("ran ")]
+    if ran:
+        return Outcome(CODE_RUN, ran[0])
+    if lines[-1] == "made":
+        return Outcome(CRASH, "the process ended")
+    what = next(what for what in OUTCOMES if lines[-1].startswith(what))
+    return Outcome(what, lines[-1].removeprefix(what).strip()[:200])
+
+
+def _stopped(number: int, trace: Path) -> Outcome:
+    text = trace.read_text("utf-8", "replace") if trace.exists() else ""
+    frames = re.findall(r'File "(.*?)", line \d+ in (\S+)', text)
     place = " < ".join(f"{Path(file).name}:{name}" for file, name in frames[:3])
     if number not in (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL):
         return Outcome(CRASH, f"{signal.Signals(number).name} in {place}")

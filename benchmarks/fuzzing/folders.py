@@ -9,6 +9,8 @@ import re
 import shutil
 import struct
 import zipfile
+import zlib
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -190,12 +192,22 @@ def _zipped(members: list[tuple[str, bytes]], bomb: tuple[str, bytes] | None) ->
         for name, member in members:
             archive.writestr(name, member)
         if bomb:
-            zeros = bytes(2**20)
-            with archive.open(bomb[0], "w", force_zip64=True) as member:
-                member.write(bomb[1])
-                for _ in range(BOMB_MIB):
-                    member.write(zeros)
+            packer = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+            packed = packer.compress(bomb[1]) + packer.flush(zlib.Z_FULL_FLUSH) + _packed_zeros()
+            archive.writestr(bomb[0], packed, zipfile.ZIP_STORED)
+            # The directory at the end says otherwise (its checksum is only compared at the end).
+            info = archive.getinfo(bomb[0])
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = len(bomb[1]) + BOMB_MIB * 2**20
     return file.getvalue()
+
+
+@cache
+def _packed_zeros() -> bytes:
+    """``BOMB_MIB`` of zeros, compressed: the same piece over and over, and an end."""
+    packer = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    piece = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return piece * BOMB_MIB + packer.flush()
 
 
 def _header(content: bytes) -> tuple[dict, bytes]:

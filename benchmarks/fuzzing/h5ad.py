@@ -17,9 +17,9 @@ LAYOUTS = {"csr": sp.csr_matrix, "csc": sp.csc_matrix, "dense": np.asarray}
 N_CELLS, N_GENES = 60, 40
 
 
-def small_counts() -> np.ndarray:
-    """(60, 40) raw counts, without an empty cell."""
-    counts = np.random.default_rng(4).poisson(0.6, (N_CELLS, N_GENES))
+def small_counts(n_cells: int = N_CELLS, n_genes: int = N_GENES) -> np.ndarray:
+    """Raw counts without an empty cell, (n_cells, n_genes)."""
+    counts = np.random.default_rng(4).poisson(0.6, (n_cells, n_genes))
     counts[:, 0] += 1
     return counts
 

@@ -12,10 +12,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.fuzzing.child import RAN
-from benchmarks.fuzzing.h5ad import N_CELLS, N_GENES, small_counts
+from benchmarks.fuzzing.h5ad import N_GENES, small_counts
 from benchmarks.fuzzing.values import ODD, changed_array, changed_json, damaged_bytes
 
 FORMATS = ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
+SMALL = 18, 9  # cells, genes: some layouts are pickled entry by entry
 IDS = [f"ENSG{i:011d}" for i in range(1, N_GENES + 1)]
 # Programs that leave a file where they are run.
 PAYLOADS = (
@@ -48,21 +49,23 @@ OPCODES = [op.code.encode("latin1") for op in pickletools.opcodes]
 
 def cells_content(matrix) -> dict:
     """What a cells.npy holds."""
+    n_cells, n_genes = matrix.shape
     return {
         "UMI": matrix,
-        "classes": np.array(["B", "NK", "T"] * (N_CELLS // 3)),
-        "gene_ids": np.array([f"g{i}" for i in range(N_GENES)]),
-        "cell_names": np.array([f"cell{i}" for i in range(N_CELLS)]),
+        "classes": np.array(["B", "NK", "T"] * (n_cells // 3)),
+        "gene_ids": np.array([f"g{i}" for i in range(n_genes)]),
+        "cell_names": np.array([f"cell{i}" for i in range(n_cells)]),
     }
 
 
 def write_npy(folder: Path) -> None:
-    """A file of every layout and of every protocol of pickles."""
+    """A small file of every layout and of every protocol of pickles."""
+    counts = small_counts(*SMALL)
     for i, layout in enumerate(FORMATS):
         kind = getattr(sp, f"{layout}_{'array' if i % 2 else 'matrix'}")
-        content = npy_of(cells_content(kind(small_counts())), protocol=i % 6)
+        content = npy_of(cells_content(kind(counts)), protocol=i % 6)
         (folder / f"{layout}.npy").write_bytes(content)
-    dense = cells_content(small_counts().astype("i4"))
+    dense = cells_content(counts.astype("i4"))
     dense["classes"] = dense["classes"].astype(object)
     (folder / "dense.npy").write_bytes(npy_of(dense, 4))
 

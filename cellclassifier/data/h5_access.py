@@ -112,14 +112,17 @@ def check_size(stored: h5py.Dataset) -> None:
         )
 
 
-def array_of(stored: h5py.Dataset) -> np.ndarray:
+def array_of(stored: h5py.Dataset, most: int | None = None) -> np.ndarray:
     """All of a dataset of one dimension: numbers in this machine's byte order, or texts (object).
 
+    most: values that there may be, compared before any is read.
     Raises InputError for text that is not UTF-8 and for sizes that cannot be, ValueError for
     anything else than numbers and texts one after another.
     """
     if not isinstance(stored, h5py.Dataset) or stored.ndim != 1:
         raise ValueError(f"{stored.name!r} is no list of values")
+    if most is not None and stored.shape[0] > most:
+        raise ValueError(f"{stored.name!r} has {stored.shape[0]:,} values for {most:,} rows")
     check_size(stored)
     if h5py.check_string_dtype(stored.dtype) is not None:
         return decoded(stored[()], f"{stored.file.filename}: {stored.name!r}")

@@ -32,7 +32,19 @@ NULLABLE = {
     "nullable-boolean": pd.arrays.BooleanArray,
     "nullable-string-array": _texts,
 }
+MOST_CATEGORIES = 10**6  # of a column with fewer rows than that
 CURRENT = "0.2.0"  # the encoding, since anndata 0.8, to which columns can be added one by one
+
+
+def n_rows(stored: h5py.Group | h5py.Dataset) -> int:
+    """Rows that a stored table claims, without reading any."""
+    index = stored if isinstance(stored, h5py.Dataset) else member(stored, _index_name(stored))
+    if isinstance(index, h5py.Group):
+        index = member(index, "codes" if "codes" in index else "values")
+    if not isinstance(index, h5py.Dataset) or len(index.shape or ()) != 1:
+        raise ValueError(f"{index.name!r} is no list of values")
+    check_size(index)
+    return index.shape[0]
 
 
 def index_of(stored: h5py.Group | h5py.Dataset) -> pd.Index:
@@ -86,14 +98,21 @@ def _values(stored: h5py.Group | h5py.Dataset, name: str):
     """One column, or the index: an array of numbers or texts, or what pandas has for its kind."""
     if isinstance(stored, h5py.Dataset):
         return _with_categories(_field(stored, name), _old_categories(stored.file).get(name))
-    column = member(stored, name)
+    column, n = member(stored, name), n_rows(stored)
     if isinstance(column, h5py.Group):
-        return _encoded(column)
-    values = array_of(column)
+        return _encoded(column, n)
+    values = array_of(column, n)
     if "categories" not in column.attrs:
         return values
-    categories = member(stored, f"__categories/{name}")
-    return _categorical(values, array_of(categories), attribute(categories, "ordered", False))
+    categories = _categories(member(stored, f"__categories/{name}"), n)
+    return _categorical(values, categories, attribute(column, "ordered", False))
+
+
+def _categories(stored: h5py.Dataset, n_rows: int) -> np.ndarray:
+    """What codes mean; few of many may be used, but a claim of very many is not followed."""
+    if isinstance(stored, h5py.Dataset) and stored.size > max(n_rows, MOST_CATEGORIES):
+        raise ValueError(f"{stored.name!r} has {stored.size:,} categories for {n_rows:,} rows")
+    return array_of(stored)
 
 
 def _field(stored: h5py.Dataset, name: str) -> np.ndarray:
@@ -104,15 +123,16 @@ def _field(stored: h5py.Dataset, name: str) -> np.ndarray:
     return native(decoded(values, f"{stored.file.filename}: {stored.name}/{name}"))
 
 
-def _encoded(column: h5py.Group):
+def _encoded(column: h5py.Group, n_rows: int):
     """A column that is a group: categories and codes, or values and where they are missing."""
     kind = str(attribute(column, "encoding-type", ""))
     if kind == "categorical":
-        codes, categories = (array_of(member(column, part)) for part in ("codes", "categories"))
+        codes = array_of(member(column, "codes"), n_rows)
+        categories = _categories(member(column, "categories"), n_rows)
         return _categorical(codes, categories, attribute(column, "ordered", False))
     if kind not in NULLABLE:
         raise ValueError(f"{column.name!r} is no column but {kind or 'a group'!r}")
-    values, missing = (array_of(member(column, part)) for part in ("values", "mask"))
+    values, missing = (array_of(member(column, part), n_rows) for part in ("values", "mask"))
     return NULLABLE[kind](values, missing.astype(bool))
 
 
@@ -122,29 +142,30 @@ def _categorical(codes: np.ndarray, categories: np.ndarray, ordered) -> pd.Categ
     return pd.Categorical.from_codes(codes, categories, ordered=bool(ordered))
 
 
-def _old_categories(file: h5py.File) -> dict[str, np.ndarray]:
+def _old_categories(file: h5py.File) -> dict[str, h5py.Dataset]:
     """Before anndata 0.7 tables held codes, and uns their meaning as NAME_categories."""
     uns = file.get("uns", getlink=True) and member(file, "uns")
     names = [key for key in uns or () if isinstance(key, str) and key.endswith("_categories")]
     found = {key.removesuffix("_categories"): member(uns, key) for key in names}
-    return {
-        name: _old_texts(stored)
-        for name, stored in found.items()
-        if isinstance(stored, h5py.Dataset)
-    }
+    found = {name: stored for name, stored in found.items() if isinstance(stored, h5py.Dataset)}
+    for stored in found.values():
+        check_size(stored)
+    return found
 
 
-def _old_texts(stored: h5py.Dataset) -> np.ndarray:
-    check_size(stored)
-    return np.atleast_1d(decoded(np.asarray(stored[()]), stored.name))
-
-
-def _with_categories(values: np.ndarray, categories: np.ndarray | None):
-    if categories is None or values.dtype.kind not in "iu":
+def _with_categories(values: np.ndarray, stored: h5py.Dataset | None):
+    if stored is None or values.dtype.kind not in "iu":
         return values
+    categories = _old_texts(stored, len(values))
     if not ((values >= -1) & (values < len(categories))).all():
         return values
     return pd.Categorical.from_codes(values, categories)
+
+
+def _old_texts(stored: h5py.Dataset, n_rows: int) -> np.ndarray:
+    if stored.ndim == 1:
+        return _categories(stored, n_rows)
+    return np.atleast_1d(decoded(np.asarray(stored[()]), stored.name))
 
 
 def refuse_links(file: h5py.File, path: Path) -> None:

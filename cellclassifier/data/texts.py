@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
-from cellclassifier.errors import InputError
+from cellclassifier.errors import InputError, escaped
+
+HALVES = re.compile("[\ud800-\udfff]")  # of a pair of surrogates, that alone are no text
 
 
 def as_texts(values, where: str) -> np.ndarray:
@@ -13,7 +17,8 @@ def as_texts(values, where: str) -> np.ndarray:
 
     values: texts, bytes in UTF-8, or whole numbers, (n,).
     where: what the person knows them by, such as "cells.npy: 'classes'".
-    Raises InputError for anything else, and for the character NUL, which no table can hold.
+    Raises InputError for anything else, for the character NUL, which no table can hold, and for
+    halves of characters (lone surrogates), which no file can.
     """
     values = _array(values)
     if values.shape == (0,):
@@ -31,6 +36,11 @@ def as_texts(values, where: str) -> np.ndarray:
     texts = texts.astype(str if texts.dtype.kind in "iub" else object).astype(object)
     if any("\0" in text for text in texts):
         raise InputError(f"{where} holds a text with the character NUL: remove it")
+    half = next((text for text in texts if HALVES.search(text)), None)
+    if half is not None:
+        raise InputError(
+            f"{where} holds half a character ({half[:40]}), which no file can: write it anew"
+        )
     texts[missing] = None
     return texts
 
@@ -43,8 +53,8 @@ def _array(values) -> np.ndarray:
 
 
 def printable(text: str) -> str:
-    """One line that any output takes: bytes that were no UTF-8, and line ends, as escapes."""
-    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    """One line that any output takes: what cannot be printed as escapes, line ends as blanks."""
+    return escaped(" ".join(text.split()))
 
 
 def decoded(values: np.ndarray, where: str) -> np.ndarray:

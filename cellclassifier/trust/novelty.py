@@ -11,6 +11,8 @@ from scipy.special import entr
 from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits
 
+from cellclassifier.data.stored_arrays import claimed_shapes
+
 NOVELTY_FILE = "novelty.npz"
 N_COMPONENTS = 20  # more of them measure noise: at 50 fewer cells of unknown types are told
 REFUSED_SHARE = 0.05  # of known cells, at most
@@ -103,6 +105,7 @@ class Novelty:
                 n_bytes = sum(member.file_size for member in stored.zip.infolist())
                 if n_bytes > path.stat().st_size:  # ``save`` compresses nothing
                     raise ValueError(f"{n_bytes:,} bytes when unpacked")
+                claimed_shapes(stored.zip, stored.zip.infolist())
                 arrays = {name: stored[name] for name in names}
         except Exception as error:  # whatever a damaged or hostile file provokes in its reader
             raise ValueError(f"{path.name}: {error}") from error

@@ -10,8 +10,9 @@ import numpy as np
 from cellclassifier.data import h5_access
 from cellclassifier.data.cell_source import CellSource
 from cellclassifier.data.h5_access import member, opened
-from cellclassifier.data.h5ad_tables import column_names, column_of, index_of, table_of
+from cellclassifier.data.h5ad_tables import column_names, column_of, index_of, n_rows, table_of
 from cellclassifier.data.stored_matrix import StoredMatrix, layers_of, place_of
+from cellclassifier.data.validate import check_fit
 from cellclassifier.errors import InputError
 
 
@@ -22,10 +23,11 @@ def open_h5ad(path: Path, layer: str | None = None) -> CellSource:
     Raises InputError for a damaged file, one that refers to other files, and an unknown layer.
     """
     with opened(path) as file:
-        names = index_of(member(file, "obs"))
+        obs = member(file, "obs")
         place, table = place_of(h5_access, file, layer, path)
-        matrix = StoredMatrix.at(h5_access, path, file, place)
-        var = table_of(member(file, table))
+        matrix, stored_var = StoredMatrix.at(h5_access, path, file, place), member(file, table)
+        check_fit(path, matrix.shape, n_rows(obs), n_rows(stored_var), "cell names")
+        names, var = index_of(obs), table_of(stored_var)
         others = tuple(layers_of(h5_access, file)) if layer is None else ()
     return CellSource(path, names, var, matrix, partial(_column, path), layers=others)
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from zipfile import ZipFile
 
-import numpy as np
+from cellclassifier.data.stored_arrays import claimed_shapes
 
 SCHEMA = "schema.json"
 # Kinds of entries and the types that they may build; those of models come from the caller.
@@ -42,17 +42,18 @@ def check_archive(archive: ZipFile, n_bytes: int, types: set[str]) -> None:
     schema = json.loads(archive.read(SCHEMA))
     if schema["protocol"] != PROTOCOL:
         raise ValueError(f"protocol {schema['protocol']!r}"[:80])
-    _check_nodes(schema, archive, PLAIN | {OBJECT: types})
+    arrays = [member for member in archive.infolist() if member.filename != SCHEMA]
+    _check_nodes(schema, claimed_shapes(archive, arrays), PLAIN | {OBJECT: types})
 
 
-def _check_nodes(schema: dict, archive: ZipFile, allowed: dict[str, set[str]]) -> None:
+def _check_nodes(schema: dict, shapes: dict[str, tuple], allowed: dict[str, set[str]]) -> None:
     parts_of_trees = {}
     for node in _nodes(schema):
         kind, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
         if name not in allowed.get(kind, ()):
             raise ValueError(f"an unexpected {name}"[:120])
         if kind == "TreeNode":
-            _check_tree(node, archive)
+            _check_tree(node, shapes)
             parts = _nodes([node["__reduce__"]["args"], node["content"]])
             parts_of_trees |= {part["__id__"]: _meaning(part) for part in parts}
     # skops takes entries of one id for the same thing, whichever it meets first.
@@ -81,7 +82,7 @@ def _meaning(node: object) -> object:
     return [_meaning(value) for value in node] if isinstance(node, list) else node
 
 
-def _check_tree(node: dict, archive: ZipFile) -> None:
+def _check_tree(node: dict, shapes: dict[str, tuple]) -> None:
     """Whether the sizes that a tree is made with are those of its arrays."""
     arguments, state = node["__reduce__"]["args"], node["content"]
     if (arguments["__loader__"], state["__loader__"]) != ("TupleNode", "DictNode"):
@@ -90,9 +91,9 @@ def _check_tree(node: dict, archive: ZipFile) -> None:
     values = state["content"]
     n_nodes = _number(values["node_count"])
     fits = _number(n_features) > 0 and _number(n_outputs) == 1
-    fits &= _shape(n_types, archive) == (1,) and _number(values["max_depth"]) >= 0
-    fits &= _shape(values["nodes"], archive) == (n_nodes,) and n_nodes > 0
-    if not fits or _shape(values["values"], archive)[:2] != (n_nodes, 1):
+    fits &= _shape(n_types, shapes) == (1,) and _number(values["max_depth"]) >= 0
+    fits &= _shape(values["nodes"], shapes) == (n_nodes,) and n_nodes > 0
+    if not fits or _shape(values["values"], shapes)[:2] != (n_nodes, 1):
         raise ValueError("a tree's sizes are not those of its arrays")
 
 
@@ -103,10 +104,7 @@ def _number(node: dict) -> int:
     return value
 
 
-def _shape(node: dict, archive: ZipFile) -> tuple[int, ...]:
+def _shape(node: dict, shapes: dict[str, tuple]) -> tuple[int, ...]:
     if (node["__loader__"], node["__class__"], node["type"]) != ("NdArrayNode", "ndarray", "numpy"):
         raise ValueError("a tree without arrays")
-    with archive.open(node["file"]) as file:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError("an array of another format")
-        return np.lib.format.read_array_header_1_0(file)[0]
+    return shapes[node["file"]]
