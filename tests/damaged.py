@@ -114,6 +114,16 @@ def labels(values: np.ndarray, **options) -> Callable[[h5py.File], None]:
     return damage
 
 
+def labels_claimed(shape: tuple[int, ...]) -> Callable[[h5py.File], None]:
+    """What replaces the labels by numbers that are claimed and not there."""
+
+    def damage(file: h5py.File) -> None:
+        del file["obs/cell_type"]
+        file.create_dataset("obs/cell_type", shape, "i1", chunks=(10**6,))
+
+    return damage
+
+
 def ragged() -> Callable[[h5py.File], None]:
     """What stores a list of numbers as the label of each cell."""
     values = np.empty(N_CELLS, dtype=object)

@@ -74,6 +74,24 @@ def test_an_undecodable_description_is_refused(folder):
     refuse(folder, r"model\.json is damaged")
 
 
+def test_a_description_that_is_no_utf8_is_not_repeated(folder):
+    content = (folder / "model.json").read_bytes()
+    (folder / "model.json").write_bytes(content.replace(b'"method"', b'"m\xffthod"'))
+    with pytest.raises(InputError, match=rf"is damaged \(its text is not UTF-8\): {AGAIN}") as told:
+        read_description(folder)
+    assert str(told.value).count("model.json") == 1
+
+
+@pytest.mark.parametrize("text", ["T\r\nB", "\x1b[2J", "\ud800", "\0", "gbdt" * 10**5])
+@pytest.mark.parametrize("key", ["method", "class", "versions", "question"])
+def test_texts_of_strangers_are_told_in_a_line(folder, key, text):
+    """They are no commands to a terminal, no second line, and not longer than a screen."""
+    change(folder, **{key: {"numpy": text} if key == "versions" else text})
+    with pytest.raises(InputError) as told:
+        Classifier.load(folder)
+    assert str(told.value).isprintable() and len(str(told.value)) < 1000
+
+
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 99, 1, 0, -1, "2", None, [2], 2.5])
 def test_other_formats_are_refused(folder, version):
     """Newer and older ones; what to do is said."""

@@ -89,7 +89,7 @@ class Batch:
             first = number
             number += len(outcomes)
             found += map(Finding, cases, outcomes, [first] * len(outcomes))
-            if _is_offence(outcomes[-1]) and len(outcomes) > 1:
+            if outcomes[-1].what not in HARMLESS and len(outcomes) > 1:
                 found[-1] = _tried_alone(found[-1], good, folder)
         return found, time.perf_counter() - start
 
@@ -105,14 +105,11 @@ def _done(cases: list[Case], good: Path, folder: Path) -> list[Outcome]:
 
 def _tried_alone(finding: Finding, good: Path, folder: Path) -> Finding:
     """The finding, with a command for its case alone where that is enough."""
+    alone = Finding(finding.case, finding.outcome, finding.case.number)
+    if finding.outcome.what == HDF5_LOOP:  # known to come of the file, and slow
+        return alone
     (again,) = _done([finding.case], good, folder / "alone")
-    if again.what != finding.outcome.what:
-        return finding
-    return Finding(finding.case, finding.outcome, finding.case.number)
-
-
-def _is_offence(outcome: Outcome) -> bool:
-    return outcome.what not in (*HARMLESS, HDF5_LOOP)
+    return alone if again.what == finding.outcome.what else finding
 
 
 def batches(kinds: tuple[str, ...], seed: int, first: int, n_cases: int) -> Iterator[Batch]:

@@ -23,6 +23,7 @@ from damaged import (
     claimed,
     external,
     labels,
+    labels_claimed,
     layers_only,
     linked,
     list_as_attribute,
@@ -181,6 +182,31 @@ LABEL_DAMAGE = {
 @pytest.mark.parametrize(("damage", "words"), LABEL_DAMAGE.values(), ids=LABEL_DAMAGE)
 def test_damaged_labels_are_refused(damaged, reader, damage, words):
     assert words in refusal(reader, damaged(damage))
+
+
+TEN_MILLION = (10**7,)
+MANY_ROWS = {
+    "codes": (claimed(CODES, TEN_MILLION, "i1", 10**6), OF_LABELS, "values for 60 rows"),
+    "categories": (claimed(CATEGORIES, TEN_MILLION, "i1", 10**6), OF_LABELS, "categories for 60"),
+    "labels": (labels_claimed(TEN_MILLION), OF_LABELS, "values for 60 rows"),
+    "names": (claimed("obs/_index", TEN_MILLION, "i1", 10**6), READERS, "10000000 cell names"),
+    "genes": (claimed("var/_index", TEN_MILLION, "i1", 10**6), READERS, "10000000 gene ids"),
+    "of genes": (claimed("var/gene_ids", TEN_MILLION, "i1", 10**6), READERS, "values for 40 rows"),
+}
+
+
+@pytest.mark.parametrize(("damage", "readers", "words"), MANY_ROWS.values(), ids=MANY_ROWS)
+def test_more_rows_than_there_are_are_never_read(damaged, monkeypatch, damage, readers, words):
+    """A million bytes of zeros can claim ten million of them."""
+    path, read = damaged(damage), h5py.Dataset.__getitem__
+
+    def few(stored, *key):
+        assert stored.size < 10**6
+        return read(stored, *key)
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", few)
+    for reader in readers:
+        assert words in refusal(reader, path)
 
 
 def test_categories_of_old_files_may_not_claim_memory(tmp_path):

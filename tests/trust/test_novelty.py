@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -275,6 +276,18 @@ def test_objects_in_the_file_are_never_built(tmp_path):
     with pytest.raises(ValueError, match=r"novelty\.npz"):
         read(tmp_path / "novelty.npz")
     assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.parametrize("shape", [(2**40,), (10**12, 3), (-1,)])
+def test_arrays_that_claim_other_sizes_are_never_made(tmp_path, shape):
+    """numpy makes room for what a header claims before it reads."""
+    path = tmp_path / "novelty.npz"
+    np.savez(path, **{key: getattr(fitted(), key) for key in ARRAYS if key != "excess"})
+    with zipfile.ZipFile(path, "a") as archive, archive.open("excess.npy", "w") as file:
+        claim = {"descr": "<U1000000", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, claim)
+    with pytest.raises(ValueError, match=r"novelty\.npz: excess\.npy claims"):
+        read(path)
 
 
 @pytest.mark.slow

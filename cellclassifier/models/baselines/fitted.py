@@ -61,6 +61,12 @@ def check_probabilities(found: np.ndarray, n_types: int) -> None:
         raise ValueError("the model gives no probabilities")
 
 
+def check_importance(found: np.ndarray, n_genes: int) -> None:
+    """Raise ValueError unless these are shares, one for each gene."""
+    if found.shape != (n_genes,) or not (found >= 0).all() or not abs(found.sum() - 1) < ROUNDING:
+        raise ValueError("the importance of its genes is no share")
+
+
 def check_fitted(found: BaseEstimator, expected: BaseEstimator, n_features: int, n_types: int):
     """Raise ValueError where predicting would follow what was read to nowhere.
 
@@ -111,3 +117,5 @@ def _check_tree(tree: Tree, n_features: int, n_types: int) -> None:
         raise ValueError("a tree points outside its nodes or features")
     if tree.value.shape != (len(node), 1, n_types) or not_finite(tree.value):
         raise ValueError("a tree does not fit the number of types")
+    if not_finite(tree.impurity) or not_finite(tree.weighted_n_node_samples):
+        raise ValueError("a tree's nodes hold values that are no numbers")

@@ -183,17 +183,26 @@ def test_members_of_other_types_are_refused(saved, method, hide):
 
 def arrays_changed(folder, change_array, change_schema=lambda text: text) -> None:
     """Rewrite arrays and schema of a .skops file, and seal the folder."""
+
+    def change_member(name: str, content: bytes) -> bytes:
+        if not name.endswith(".npy"):
+            return change_schema(content.decode()).encode()
+        file = io.BytesIO()
+        np.save(file, change_array(np.load(io.BytesIO(content))))
+        return file.getvalue()
+
+    members_changed(folder, change_member, suffix="")
+
+
+def members_changed(folder, change_member, suffix: str = ".npy") -> None:
+    """Rewrite members of a .skops file, and seal the folder."""
     path = folder / "model.skops"
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    contents["schema.json"] = change_schema(contents["schema.json"].decode()).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in contents.items():
-            if name.endswith(".npy"):
-                array, file = np.load(io.BytesIO(content)), io.BytesIO()
-                np.save(file, change_array(array))
-                content = file.getvalue()
-            archive.writestr(name, content)
+            is_one = name.endswith(suffix)
+            archive.writestr(name, change_member(name, content) if is_one else content)
     change(folder)
 
 
@@ -220,6 +229,9 @@ def values_of_nan(array):
         in_nodes("left_child", 0, -5),
         in_nodes("feature", 0, N_GENES),
         in_nodes("feature", 0, -7),
+        in_nodes("impurity", 1, 2.0**64),
+        in_nodes("impurity", 0, np.nan),
+        in_nodes("weighted_n_node_samples", 1, 1e300),
         values_of_nan,
         lambda array: array[:1] if array.dtype.names else array,
         lambda array: array[:0] if array.dtype.names else array,
@@ -351,6 +363,19 @@ def test_an_archive_that_swells_is_refused_before_it_is_unpacked(saved):
             file.write(bytes(2**20))
     change(folder)
     with pytest.raises(InputError, match="when unpacked"):
+        Baseline.load(folder)
+
+
+@pytest.mark.parametrize("shape", [(2**40,), (10**6, 10**6), (2**63,), (), (-1,)])
+@pytest.mark.parametrize("dtype", ["<f8", "|O", "<U1000000"])
+def test_arrays_that_claim_other_sizes_are_never_made(saved, shape, dtype):
+    """Of any member: numpy makes room for what a header claims before it reads."""
+    folder = saved("random_forest")
+    head = io.BytesIO()
+    claim = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(head, claim)
+    members_changed(folder, lambda name, content: head.getvalue() + b"1234567")
+    with pytest.raises(InputError, match=r"cannot be read \(\S+\.npy claims .* in 7 bytes\)"):
         Baseline.load(folder)
 
 
