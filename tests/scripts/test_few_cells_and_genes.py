@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from conftest import files_of
 
 import binary_rf
+import finetune_geneformer
 import multiclass_baselines
 from cellclassifier.data.features import best_genes
 from cellclassifier.errors import InputError
@@ -21,10 +24,21 @@ def file_of(folder, counts, labels):
     return folder / "cells.npy"
 
 
-def run(script, cells, folder) -> None:
-    few = {"multiclass_baselines": {"n_splits": 1, "quick": True, "methods": ("majority", "gbdt")}}
-    few["binary_rf"] = {"n_repeats": 1, "n_trees": 3}
-    options = few[script.__name__]
+LITTLE = {
+    multiclass_baselines: {"n_splits": 1, "quick": True, "methods": ("majority", "gbdt")},
+    binary_rf: {"n_repeats": 1, "n_trees": 3},
+    finetune_geneformer: {
+        **{"n_splits": 1, "from_scratch": True, "device": "cpu", "epochs": 1, "pretrain_epochs": 1},
+        **{"layers": 1, "width": 8, "batch_size": 10},
+    },
+}
+SLOW = pytest.param(finetune_geneformer, marks=pytest.mark.slow)  # it imports torch
+SCRIPTS = (multiclass_baselines, binary_rf, SLOW)
+of_every_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
+
+
+def run(script, cells, folder, **more) -> None:
+    options = LITTLE[script] | more
     script.main(script.Config(cells=cells, output=folder / "out", jobs=1, **options))
 
 
@@ -39,7 +53,7 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("script", [multiclass_baselines, binary_rf], ids=lambda s: s.__name__)
+@of_every_script
 @pytest.mark.parametrize("name", NOTHING)
 def test_what_nothing_can_be_learned_from_is_told_before_any_fit(script, name, tmp_path):
     counts, labels, sentence = NOTHING[name]
@@ -48,10 +62,21 @@ def test_what_nothing_can_be_learned_from_is_told_before_any_fit(script, name, t
     assert not [file for file in files_of(tmp_path) if ".finished" in file]
 
 
-@pytest.mark.parametrize("script", [multiclass_baselines, binary_rf], ids=lambda s: s.__name__)
+@of_every_script
 def test_two_genes_are_enough_for_an_answer(script, tmp_path):
     run(script, file_of(tmp_path, poisson(60, 2), list("AB" * 30)), tmp_path)
     assert (tmp_path / f"out/results/run_{script.__name__}.json").exists()
+
+
+@of_every_script
+def test_one_group_is_told_before_any_fit(script, tmp_path):
+    obs = pd.DataFrame({"cell_type": list("AB" * 30), "donor": "one"})
+    obs.index = [f"cell_{i}" for i in range(60)]
+    cells = ad.AnnData(sp.csr_matrix(poisson(60, 20)), obs=obs)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    with pytest.raises(InputError, match=r"holds one group only \(one\)"):
+        run(script, tmp_path / "cells.h5ad", tmp_path, group_key="donor")
+    assert not [file for file in files_of(tmp_path) if ".finished" in file]
 
 
 @pytest.mark.parametrize("selection", ["anova", "dispersion"])
