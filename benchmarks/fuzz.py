@@ -1,7 +1,7 @@
 """Damage files of every kind, read them in processes with limits, and count what comes of it.
 
     python -m benchmarks.fuzz --minutes 10
-    python -m benchmarks.fuzz --record       # also writes docs/records
+    python -m benchmarks.fuzz --cases 10000 --minutes 90 --jobs 2 --record    # for docs/records
     python -m benchmarks.fuzz --kinds h5ad --seed 5 --first 104 --cases 1    # one case again
 
 A damaged file should be refused in one sentence, or be read where the damage does no harm. Anything
@@ -41,7 +41,7 @@ from benchmarks.common import OUTPUT, print_table
 from benchmarks.fuzzing.cases import COMMAND, Batch, Finding, batches
 from benchmarks.fuzzing.child import HDF5_LOOP, OFFENCES, OUTCOMES
 from benchmarks.fuzzing.kinds import KINDS
-from benchmarks.records import current_commit, read_record, write_record
+from benchmarks.records import current_commit, write, write_record
 from cellclassifier import cli as command
 from cellclassifier.errors import InputError
 
@@ -75,7 +75,11 @@ class Config:
     """folder for what was found"""
 
     record: bool = False
-    """also write docs/records/fuzz.json, where kinds that are not run keep their rows"""
+    """also write docs/records/fuzz.json"""
+
+    join: tuple[Path, ...] = ()
+    """rows.json or records of other runs, from which the record takes kinds that this one did not
+    do, each from the first that has it (--cases 0: do nothing else)"""
 
 
 def main(config: Config) -> None:
@@ -84,12 +88,14 @@ def main(config: Config) -> None:
     if unknown:
         raise InputError(f"--kinds {unknown[0]}: expected some of {', '.join(KINDS)}")
     with threadpool_limits(1), tempfile.TemporaryDirectory(dir=_room()) as work:
-        good = prepared(config.kinds, Path(work))
+        good = prepared(config.kinds if config.cases else (), Path(work))
         counts, found = fuzz(config, good, Path(work) / "cases")
     rows = table(counts, config.kinds)
     print_table("fuzz: cases of each kind by what came of them", rows)
+    rows = rows[rows["cases"] > 0].assign(seed=config.seed, commit=current_commit()[:7])
+    write(config.output / "rows.json", {"seed": config.seed}, rows.reset_index().to_dict("records"))
     if config.record:
-        print(record(config, rows.reset_index()))
+        print(record(config, rows))
     for (kind, outcome), number in sorted(found.items(), key=str):
         print(f"{number:6} {kind:20} {outcome.what}: {outcome.how}")
     if any(outcome.what in OFFENCES for _, outcome in found):
@@ -98,13 +104,13 @@ def main(config: Config) -> None:
 
 def record(config: Config, rows: pd.DataFrame) -> Path:
     """Write docs/records/fuzz.json; each row says of which commit and seed it is."""
-    rows = rows.assign(seed=config.seed, commit=current_commit()[:7])
-    before = pd.DataFrame(read_record("fuzz")["rows"])
-    rows = pd.concat([rows, before[~before["kind"].isin(config.kinds)]])
-    rows = rows.set_index("kind").reindex([name for name in KINDS if name in set(rows["kind"])])
-    options = f"--cases {config.cases} --minutes {config.minutes:g} --jobs {config.jobs}"
+    for path in config.join:
+        others = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["rows"])
+        others = others[others["cases"] > 0].set_index("kind")
+        rows = pd.concat([rows, others[~others.index.isin(rows.index)]])
+    rows = rows.reindex([kind for kind in KINDS if kind in rows.index]).rename_axis("kind")
+    done = f"{COMMAND} --cases 10000 --jobs {config.jobs} --record"
     made = {"made by benchmarks.fuzzing": {"kinds": list(rows.index)}}
-    done = f"{COMMAND} {options} --record"
     return write_record("fuzz", done, rows.reset_index(), [config.seed], made)
 
 

@@ -270,6 +270,11 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
         self.genes_ = np.array(description["genes"])
         self.symbols_ = np.array(description["symbols"])
         super()._restore(folder, description)
+        importance = np.asarray(self.gene_importance(), dtype=float)
+        if importance.shape != self.genes_.shape or not np.isfinite(importance).all():
+            raise ValueError("the importance of its genes is no number")
+        if (importance < 0).any():
+            raise ValueError("the importance of its genes is negative")
 
 
 def raw_counts(cells):

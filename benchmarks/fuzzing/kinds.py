@@ -26,8 +26,8 @@ from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.interview.inspect import inspect_cells
-from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.baselines.recipes import RECIPES
+from cellclassifier.models.methods import KNOWN, make_method
 
 Damage = Callable[[Random, Path], None]
 N_TREES = 3  # per type, where trees are boosted
@@ -122,9 +122,7 @@ def _few_trees():
 
 def _new_model(method: str):
     if method != "geneformer":
-        from cellclassifier.models.baselines.classifier import make_baseline
-
-        return make_baseline(method, quick=True, n_genes=30, seed=1)
+        return make_method(method, quick=True, n_genes=30, seed=1)
     from cellclassifier.models.geneformer.classifier import GeneformerClassifier
     from cellclassifier.models.geneformer.options import GeneformerOptions
 
@@ -205,7 +203,7 @@ KINDS: dict[str, Kind] = {
         ),
         read_dictionaries,
     ),
-    **{name: Kind(partial(write_model, name), OF_MODELS, read_model) for name in METHODS},
+    **{name: Kind(partial(write_model, name), OF_MODELS, read_model) for name in KNOWN},
     "geneformer": Kind(partial(write_model, "geneformer"), OF_MODELS, read_model),
     "pretrained": Kind(
         write_pretrained,

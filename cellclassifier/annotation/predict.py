@@ -10,6 +10,7 @@ import pandas as pd
 
 from cellclassifier.annotation.naming import Naming
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 
 # Least calibrated probability of each level of confidence.
@@ -43,12 +44,17 @@ def annotate_chunk(
 
     A cell is not known where its novelty score is beyond the threshold of its predicted type, or
     where it has no counts at all; without novelty (a model that saw no validation cells) every
-    other cell passes for known.
+    other cell passes for known. Raises InputError for a model that gives no numbers.
     """
     names = cells.obs_names.to_numpy() if names is None else names
     cells = model.align(cells)
     outputs = model.outputs(cells)
     probabilities = model.calibrated(outputs.probabilities)
+    if np.isnan(probabilities).any():
+        raise InputError(
+            f"this {model.method} gives no probabilities, as its numbers are too large: train and "
+            "save it again"
+        )
     first, second = _two_best(probabilities)
     known = cells.totals > 0
     space = np.zeros((len(first), 0))

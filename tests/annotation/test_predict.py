@@ -25,6 +25,7 @@ from trained_models import (
 
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
 from cellclassifier.data.match_genes import match_genes
+from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.protocol.single_label import SingleLabel
@@ -327,3 +328,13 @@ def test_a_summary_adds_up(rows):
         assert row["n_cells"] == own.sum() and row["n_unknown"] == (own & ~known).sum()
         assert row["unknown_share"] == pytest.approx((~known[own]).mean())
         assert row["mean_probability"] == pytest.approx(probability[own].mean())
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_model_that_gives_no_numbers_names_no_types(place):
+    """Weights that are numbers can be so large that their sums are none."""
+    told = np.full((2, 3), 1 / 3)
+    told[place] = np.nan
+    cells = ad.AnnData(np.ones((2, 1), dtype=np.float32), var=pd.DataFrame(index=["0"]))
+    with pytest.raises(InputError, match="this told gives no probabilities"):
+        annotate_chunk(Told(told), cells)

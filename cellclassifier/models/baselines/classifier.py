@@ -22,7 +22,6 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.baselines.fitted import (
     a_cell,
-    check_importance,
     check_parts,
     check_probabilities,
     libraries_of,
@@ -220,7 +219,6 @@ class Baseline(GeneClassifier):
             model.features_, model.estimator_ = parts["features"], parts["estimator"]
             check_parts(**parts, recipe=model.recipe, genes=genes, types=types)
             check_probabilities(model._outputs(a_cell(len(genes))).probabilities, len(types))
-            check_importance(feature_importance(model.estimator_, len(genes)), len(genes))
 
         genes, types = description["genes"], description["types"]
         kinds = types_in(model.recipe.features) | types_in(model.recipe.estimator)

@@ -61,12 +61,6 @@ def check_probabilities(found: np.ndarray, n_types: int) -> None:
         raise ValueError("the model gives no probabilities")
 
 
-def check_importance(found: np.ndarray, n_genes: int) -> None:
-    """Raise ValueError unless these are shares, one for each gene."""
-    if found.shape != (n_genes,) or not (found >= 0).all() or not abs(found.sum() - 1) < ROUNDING:
-        raise ValueError("the importance of its genes is no share")
-
-
 def check_fitted(found: BaseEstimator, expected: BaseEstimator, n_features: int, n_types: int):
     """Raise ValueError where predicting would follow what was read to nowhere.
 

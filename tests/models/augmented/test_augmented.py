@@ -112,6 +112,7 @@ def test_it_learns_and_an_epoch_is_a_row():
         (lambda w: w.update({"head.bias": torch.zeros(9)}), "other tensors"),
         (lambda w: w["head.bias"].fill_(torch.nan), "no numbers"),
         (lambda w: w["seen_genes.scale"].zero_(), "not above 0"),
+        (lambda w: [t.fill_(3e38) for n, t in w.items() if "weight" in n], "importance of its"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(model, tmp_path, change, message):
