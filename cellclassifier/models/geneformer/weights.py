@@ -8,7 +8,7 @@ against each other, and handed over.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from pathlib import Path
 
 import safetensors.torch
@@ -29,14 +29,16 @@ SHAPES = {
 }
 SIZES = {size for sizes in SHAPES.values() for size in sizes}
 COUNTS = {*SIZES, "num_hidden_layers", "num_attention_heads"}
-NUMBERS = {
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "layer_norm_eps",
-    "initializer_range",
+CLASSIFIER_DROPOUT = "classifier_dropout"  # None for that of hidden layers
+LARGEST = {
+    "hidden_dropout_prob": 1,
+    "attention_probs_dropout_prob": 1,
+    CLASSIFIER_DROPOUT: 1,
+    "layer_norm_eps": sys.float_info.max,
+    "initializer_range": sys.float_info.max,
 }
 # Whatever else config.json says is left at what a BERT has by default, but for the pooling.
-KEPT = COUNTS | NUMBERS | {"hidden_act", "pad_token_id", "classifier_dropout"}
+KEPT = {*COUNTS, *LARGEST, "hidden_act", "pad_token_id"}
 FIRST = "first"  # the pooling of every BERT
 OTHER_TYPE = "cellclassifier_bert"  # in config.json of networks with another one
 HEAD = "classifier.weight"
@@ -142,9 +144,11 @@ def _check_values(config: dict) -> None:
     for name in COUNTS:
         if type(config[name]) is not int or config[name] < 1:
             raise ValueError(f"{CONFIG} says {name} is {config[name]!r}")
-    for name in NUMBERS:
+    for name, largest in LARGEST.items():
         value = config[name]
-        if type(value) not in (int, float) or not 0 <= value < math.inf:
+        if value is None and name == CLASSIFIER_DROPOUT:
+            continue
+        if type(value) not in (int, float) or not 0 <= value <= largest:  # NaN is neither
             raise ValueError(f"{CONFIG} says {name} is {value!r}")
 
 

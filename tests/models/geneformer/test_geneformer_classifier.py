@@ -154,6 +154,9 @@ def test_sealed_numbers_that_are_none(fitted, tmp_path, key, value):
         {"layer_norm_eps": "small"},
         {"hidden_act": "os.system"},
         {"hidden_dropout_prob": -1},
+        {"attention_probs_dropout_prob": 1.5},
+        {"classifier_dropout": math.nan},
+        {"classifier_dropout": "much"},
     ],
     ids=str,
 )
