@@ -1,4 +1,4 @@
-"""May an answer be believed? Calibration and novelty."""
+"""May an answer be believed? Calibration, broader names, novelty, and what is far."""
 
 from cellclassifier.lazy import expose
 
@@ -6,6 +6,9 @@ __getattr__, __dir__, __all__ = expose(
     __name__,
     {
         "calibration": ["Calibration", "fit_calibration"],
+        "far": ["Profiles", "is_between", "remark_on_far"],
+        "file_view": ["FileView"],
+        "neighbours": ["sample_of", "sampled_rows"],
         "novelty": ["Novelty"],
     },
 )

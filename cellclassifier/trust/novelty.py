@@ -11,7 +11,7 @@ from scipy.special import entr
 from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits
 
-from cellclassifier.data.stored_arrays import claimed_shapes
+from cellclassifier.trust.arrays import read_arrays
 
 NOVELTY_FILE = "novelty.npz"
 N_COMPONENTS = 20  # more of them measure noise: at 50 fewer cells of unknown types are told
@@ -100,15 +100,7 @@ class Novelty:
     def load(cls, path: Path, n_features: int, n_types: int) -> Novelty:
         """Read what ``save`` wrote; ValueError where it is damaged or of another model."""
         names = [field.name for field in fields(cls)]
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                n_bytes = sum(member.file_size for member in stored.zip.infolist())
-                if n_bytes > path.stat().st_size:  # ``save`` compresses nothing
-                    raise ValueError(f"{n_bytes:,} bytes when unpacked")
-                claimed_shapes(stored.zip, stored.zip.infolist())
-                arrays = {name: stored[name] for name in names}
-        except Exception as error:  # whatever a damaged or hostile file provokes in its reader
-            raise ValueError(f"{path.name}: {error}") from error
+        arrays = read_arrays(path, names)
         if arrays["projection"].ndim != 2:
             raise ValueError(f"{path.name}: projection is no matrix")
         n_components = arrays["projection"].shape[1]

@@ -1,0 +1,194 @@
+"""How far each cell of a file is from known types, once what shifts the whole file is taken off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from cellclassifier.data.features import log_normalize
+from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.trust.neighbours import Neighbours, smoothed
+
+ROUNDS = 3  # of looking for the nearest type and learning the shift
+NEAREST_SHARE = 0.7  # of a type's cells in the file, that the shift is learned from
+FEWEST_SHIFTED = 10  # cells of a type in the file, for it to tell of the shift
+FEWEST_SCORED = 20  # the same, to tell of the offset
+OFFSET_QUANTILE = 0.25  # of the types' median scores
+OFFSET_SHARE = 0.5  # of the offset is taken off: all of it hides strangers, none refuses stimulated
+BLOCK_CELLS = 2000
+
+
+@dataclass(frozen=True)
+class References:
+    """Mean log(1 + counts per 10,000) of known types in each training study.
+
+    means: (n_profiles, n_genes) float64; types: (n_profiles,) int, of which type each is, from 0 on
+    without gaps.
+    """
+
+    means: np.ndarray
+    types: np.ndarray
+
+    @property
+    def of_types(self) -> np.ndarray:
+        """The mean over studies of each type, (n_types, n_genes)."""
+        member = self.types == np.arange(self.types.max() + 1)[:, None]
+        return member @ self.means / member.sum(axis=1, keepdims=True)
+
+    def cosines(self, values: sp.csr_matrix, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of cells with the types and with all profiles, each less the mean of the types.
+
+        values: (n_cells, n_genes); shift: (n_genes,), taken off the values. Returns
+        (n_cells, n_types) and (n_cells, n_profiles).
+        """
+        of_types = self.of_types
+        middle = of_types.mean(axis=0)
+        profiles = np.vstack([of_types, self.means]) - middle
+        found = _cosines(values, shift + middle, profiles)
+        return found[:, : len(of_types)], found[:, len(of_types) :]
+
+
+@dataclass(frozen=True)
+class FileView:
+    """What a sample of a file tells of all its cells: neighbours, shift and offset.
+
+    Cells are averaged over their neighbours, what shifts the whole file (another chemistry,
+    another handling) is taken off, and the largest cosine with a known profile is what counts: it
+    does not scale with the laboratory as distances do. In files of under 100 cells
+    each cell stands for itself, and nothing is taken off.
+
+    references: without the genes that the file lacks; columns: (n_columns,) the genes that count;
+    shift: (n_columns,) of log-normalised expression; offset: of scores.
+    """
+
+    references: References
+    columns: np.ndarray
+    neighbours: Neighbours | None
+    shift: np.ndarray
+    offset: float = 0.0
+
+    @classmethod
+    def learn(
+        cls,
+        sample: GeneCounts,
+        rows: np.ndarray,
+        references: References,
+        columns: np.ndarray,
+        jobs: int = 1,
+    ) -> Self:
+        """A first pass.
+
+        sample: of the model's genes; rows: places of these cells in the file, sorted, (n_sample,)
+        (see ``neighbours.sampled_rows``); columns: the model's genes that the references have,
+        in their order; jobs: threads, which do not change a digit.
+        """
+        alone = cls.alone(references, columns, sample.present)
+        sample = alone._chosen(sample)
+        neighbours = Neighbours.learn(sample, rows, jobs)
+        if neighbours is None:
+            return alone
+        averaged = neighbours.averaged(sample, neighbours.of(sample, rows))
+        shift = _shift(averaged, alone.references)
+        view = replace(alone, neighbours=neighbours, shift=shift)
+        return replace(view, offset=OFFSET_SHARE * view._offset(averaged))
+
+    @classmethod
+    def alone(cls, references: References, columns: np.ndarray, present: np.ndarray) -> Self:
+        """Of a file of few cells; present: (n_genes,) bool, which of the model's genes it has."""
+        has = present[columns]
+        known = References(references.means[:, has], references.types)
+        return cls(known, columns[has], None, np.zeros(has.sum()))
+
+    def near(self, cells: GeneCounts, rows: np.ndarray) -> sp.csr_matrix | None:
+        """Neighbours of cells in the sample (see ``Neighbours.of``), None in a small file."""
+        return self.neighbours and self.neighbours.of(self._chosen(cells), rows)
+
+    def smoothed(
+        self, probabilities: np.ndarray, near: sp.csr_matrix | None, of_sample: np.ndarray
+    ) -> np.ndarray:
+        """Probabilities for broad names (see ``neighbours.smoothed``); as they are in small files.
+
+        of_sample: of the cells that ``learn`` was given, (n_sample, n_types).
+        """
+        return probabilities if near is None else smoothed(probabilities, near, of_sample)
+
+    def facts(self) -> dict[str, int | float]:
+        """What a run should say of its first pass, as JSON values."""
+        n_sampled = len(self.neighbours.rows) if self.neighbours else 0
+        return {
+            "cells_sampled": n_sampled,
+            "genes_compared": len(self.columns),
+            "offset": self.offset,
+        }
+
+    def score(self, cells: GeneCounts, near: sp.csr_matrix | None) -> np.ndarray:
+        """How far cells are from all known types, (n_cells,): minus the largest cosine.
+
+        near: of ``near`` for the same cells.
+        """
+        score = np.empty(len(cells))
+        for start in range(0, len(cells), BLOCK_CELLS):
+            block = slice(start, start + BLOCK_CELLS)
+            chosen = self._chosen(cells[block])
+            if self.neighbours is None:
+                values = log_normalize(chosen.counts, chosen.totals)
+            else:
+                values = self.neighbours.averaged(chosen, near[block])
+            score[block], _ = self._raw_score(values)
+        return score - self.offset
+
+    def _chosen(self, cells: GeneCounts) -> GeneCounts:
+        present = np.ones(len(self.columns), dtype=bool)
+        return GeneCounts(cells.counts[:, self.columns], cells.totals, present)
+
+    def _raw_score(self, values: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Before the offset, and the nearest type, (n_cells,) each."""
+        with_types, with_profiles = self.references.cosines(values, self.shift)
+        largest = np.maximum(with_types.max(axis=1), with_profiles.max(axis=1))
+        return -largest, with_types.argmax(axis=1)
+
+    def _offset(self, averaged: sp.csr_matrix) -> float:
+        """How far known cells of this file are: the types that are nearest are surely known."""
+        score, nearest = self._raw_score(averaged)
+        sizes = np.bincount(nearest)
+        medians = [np.median(score[nearest == t]) for t in np.flatnonzero(sizes >= FEWEST_SCORED)]
+        return float(np.quantile(medians, OFFSET_QUANTILE)) if medians else 0.0
+
+
+def _shift(averaged: sp.csr_matrix, references: References) -> np.ndarray:
+    """By how much the file's genes are above those of training, (n_genes,).
+
+    The median over types of what the cells nearest to each are above it; zeros with one type, of
+    which shift and stranger cannot be told apart.
+    """
+    shift, of_types = np.zeros(averaged.shape[1]), references.of_types
+    for _ in range(ROUNDS):
+        cosines, _ = references.cosines(averaged, shift)
+        nearest, moved = cosines.argmax(axis=1), []
+        for code in np.flatnonzero(np.bincount(nearest) >= FEWEST_SHIFTED):
+            own = np.flatnonzero(nearest == code)
+            order = np.argsort(-cosines[own, code], kind="stable")
+            closest = own[order[: int(np.ceil(NEAREST_SHARE * len(own)))]]
+            mean = np.asarray(averaged[closest].mean(axis=0, dtype=np.float64)).ravel()
+            moved.append(mean - of_types[code])
+        if len(moved) > 1:
+            shift = np.median(moved, axis=0)
+    return shift
+
+
+def _cosines(values: sp.csr_matrix, origin: np.ndarray, profiles: np.ndarray) -> np.ndarray:
+    """Of (values - origin) with each profile, (n_cells, n_profiles); 0 where there is no angle.
+
+    The values stay sparse: |v - o|^2 = |v|^2 - 2 v o + |o|^2. Products of sparse rows give the same
+    digits in chunks of any size.
+    """
+    products = values @ np.column_stack([profiles.T, origin])
+    along, with_origin = products[:, :-1], products[:, -1]
+    squares = np.asarray(values.power(2).sum(axis=1, dtype=np.float64)).ravel()
+    square = squares - 2 * with_origin + (origin**2).sum()
+    norms = np.sqrt(np.maximum(square, 0))[:, None] * np.sqrt((profiles**2).sum(axis=1))
+    dots = along - (profiles * origin).sum(axis=1)
+    return np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 1e-9)
