@@ -38,17 +38,40 @@ class References:
         member = self.types == np.arange(self.types.max() + 1)[:, None]
         return member @ self.means / member.sum(axis=1, keepdims=True)
 
-    def cosines(self, values: sp.csr_matrix, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of cells with the types and with all profiles, each less the mean of the types.
 
-        values: (n_cells, n_genes); shift: (n_genes,), taken off the values. Returns
-        (n_cells, n_types) and (n_cells, n_profiles).
+class Comparison:
+    """Cells beside known profiles, each less the mean of the types.
+
+    values: (n_cells, n_genes), log(1 + counts per 10,000). They stay sparse, and what does not
+    depend on the shift is computed once: |v - o|^2 = |v|^2 - 2 v o + |o|^2. Products of sparse rows
+    give the same digits in chunks of any size.
+    """
+
+    def __init__(self, values: sp.csr_matrix, references: References):
+        self.values, self.of_types = values, references.of_types
+        self.middle = self.of_types.mean(axis=0)
+        self.profiles = np.vstack([self.of_types, references.means]) - self.middle
+        self.norms = np.sqrt((self.profiles**2).sum(axis=1))
+        self.products = values @ self.profiles.T
+        self.squares = np.asarray(values.power(2).sum(axis=1, dtype=np.float64)).ravel()
+
+    def cosines(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """With types and with all profiles, (n_cells, n_types) and (n_cells, n_profiles).
+
+        shift: (n_genes,), taken off the values. 0 where there is no angle.
         """
-        of_types = self.of_types
-        middle = of_types.mean(axis=0)
-        profiles = np.vstack([of_types, self.means]) - middle
-        found = _cosines(values, shift + middle, profiles)
-        return found[:, : len(of_types)], found[:, len(of_types) :]
+        origin = self.middle + shift
+        squares = self.squares - 2 * (self.values @ origin) + (origin**2).sum()
+        norms = np.sqrt(np.maximum(squares, 0))[:, None] * self.norms
+        dots = self.products - self.profiles @ origin
+        found = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 1e-9)
+        return found[:, : len(self.of_types)], found[:, len(self.of_types) :]
+
+    def scores(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Minus the largest cosine, and the nearest type, (n_cells,) each."""
+        with_types, with_profiles = self.cosines(shift)
+        largest = np.maximum(with_types.max(axis=1), with_profiles.max(axis=1))
+        return -largest, with_types.argmax(axis=1)
 
 
 @dataclass(frozen=True)
@@ -91,9 +114,10 @@ class FileView:
         if neighbours is None:
             return alone
         averaged = neighbours.averaged(sample, neighbours.of(sample, rows))
-        shift = _shift(averaged, alone.references)
-        view = replace(alone, neighbours=neighbours, shift=shift)
-        return replace(view, offset=OFFSET_SHARE * view._offset(averaged))
+        comparison = Comparison(averaged, alone.references)
+        shift = _shift(comparison)
+        offset = OFFSET_SHARE * _offset(*comparison.scores(shift))
+        return replace(alone, neighbours=neighbours, shift=shift, offset=offset)
 
     @classmethod
     def alone(cls, references: References, columns: np.ndarray, present: np.ndarray) -> Self:
@@ -137,58 +161,38 @@ class FileView:
                 values = log_normalize(chosen.counts, chosen.totals)
             else:
                 values = self.neighbours.averaged(chosen, near[block])
-            score[block], _ = self._raw_score(values)
+            score[block], _ = Comparison(values, self.references).scores(self.shift)
         return score - self.offset
 
     def _chosen(self, cells: GeneCounts) -> GeneCounts:
         present = np.ones(len(self.columns), dtype=bool)
         return GeneCounts(cells.counts[:, self.columns], cells.totals, present)
 
-    def _raw_score(self, values: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        """Before the offset, and the nearest type, (n_cells,) each."""
-        with_types, with_profiles = self.references.cosines(values, self.shift)
-        largest = np.maximum(with_types.max(axis=1), with_profiles.max(axis=1))
-        return -largest, with_types.argmax(axis=1)
 
-    def _offset(self, averaged: sp.csr_matrix) -> float:
-        """How far known cells of this file are: the types that are nearest are surely known."""
-        score, nearest = self._raw_score(averaged)
-        sizes = np.bincount(nearest)
-        medians = [np.median(score[nearest == t]) for t in np.flatnonzero(sizes >= FEWEST_SCORED)]
-        return float(np.quantile(medians, OFFSET_QUANTILE)) if medians else 0.0
-
-
-def _shift(averaged: sp.csr_matrix, references: References) -> np.ndarray:
+def _shift(comparison: Comparison) -> np.ndarray:
     """By how much the file's genes are above those of training, (n_genes,).
 
     The median over types of what the cells nearest to each are above it; zeros with one type, of
     which shift and stranger cannot be told apart.
     """
-    shift, of_types = np.zeros(averaged.shape[1]), references.of_types
+    values, of_types = comparison.values, comparison.of_types
+    shift = np.zeros(values.shape[1])
     for _ in range(ROUNDS):
-        cosines, _ = references.cosines(averaged, shift)
+        cosines, _ = comparison.cosines(shift)
         nearest, moved = cosines.argmax(axis=1), []
         for code in np.flatnonzero(np.bincount(nearest) >= FEWEST_SHIFTED):
             own = np.flatnonzero(nearest == code)
             order = np.argsort(-cosines[own, code], kind="stable")
             closest = own[order[: int(np.ceil(NEAREST_SHARE * len(own)))]]
-            mean = np.asarray(averaged[closest].mean(axis=0, dtype=np.float64)).ravel()
+            mean = np.asarray(values[closest].mean(axis=0, dtype=np.float64)).ravel()
             moved.append(mean - of_types[code])
         if len(moved) > 1:
             shift = np.median(moved, axis=0)
     return shift
 
 
-def _cosines(values: sp.csr_matrix, origin: np.ndarray, profiles: np.ndarray) -> np.ndarray:
-    """Of (values - origin) with each profile, (n_cells, n_profiles); 0 where there is no angle.
-
-    The values stay sparse: |v - o|^2 = |v|^2 - 2 v o + |o|^2. Products of sparse rows give the same
-    digits in chunks of any size.
-    """
-    products = values @ np.column_stack([profiles.T, origin])
-    along, with_origin = products[:, :-1], products[:, -1]
-    squares = np.asarray(values.power(2).sum(axis=1, dtype=np.float64)).ravel()
-    square = squares - 2 * with_origin + (origin**2).sum()
-    norms = np.sqrt(np.maximum(square, 0))[:, None] * np.sqrt((profiles**2).sum(axis=1))
-    dots = along - (profiles * origin).sum(axis=1)
-    return np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 1e-9)
+def _offset(score: np.ndarray, nearest: np.ndarray) -> float:
+    """How far known cells of this file are: the types that are nearest are surely known."""
+    sizes = np.bincount(nearest)
+    medians = [np.median(score[nearest == t]) for t in np.flatnonzero(sizes >= FEWEST_SCORED)]
+    return float(np.quantile(medians, OFFSET_QUANTILE)) if medians else 0.0
