@@ -109,7 +109,8 @@ def record(config: Config, rows: pd.DataFrame) -> Path:
         others = others[others["cases"] > 0].set_index("kind")
         rows = pd.concat([rows, others[~others.index.isin(rows.index)]])
     rows = rows.reindex([kind for kind in KINDS if kind in rows.index]).rename_axis("kind")
-    done = f"{COMMAND} --cases 10000 --jobs {config.jobs} --record"
+    rows = rows.astype({"seed": int})  # a frame of no rows has made fractions of them
+    done = f"{COMMAND} --cases 10000 --minutes 90 --jobs {config.jobs} --record"
     made = {"made by benchmarks.fuzzing": {"kinds": list(rows.index)}}
     return write_record("fuzz", done, rows.reset_index(), [config.seed], made)
 

@@ -121,10 +121,12 @@ class _Notes:
 
 
 def _run(task: Task, notes: _Notes) -> None:
+    """Both parts within limits: some damage to claims is more than a machine has memory for."""
     try:
         os.chdir(task.folder)
         tempfile.tempdir = os.environ["XDG_CACHE_HOME"] = str(task.folder)
-        task.damage()
+        with _limited(task.folder):
+            task.damage()
     except BaseException as error:
         notes.add(repr(error))
         return
@@ -211,9 +213,11 @@ def _outcome(folder: Path, status: int) -> Outcome:
     """Of a case, from what it left in its folder; status: of the process, if it was the last."""
     lines = (folder / NOTES).read_text("utf-8", "replace").splitlines()
     found = _noted(lines)
-    if found.what != CODE_RUN and (folder / RAN).exists():
+    if found.what in (NOT_MADE, CODE_RUN):
+        return found
+    if (folder / RAN).exists():
         return Outcome(CODE_RUN, "by its payload")
-    if os.WIFSIGNALED(status) and found.what != CODE_RUN:
+    if os.WIFSIGNALED(status):
         return _stopped(os.WTERMSIG(status), folder / TRACE)
     return found
 

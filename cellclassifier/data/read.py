@@ -26,6 +26,7 @@ from cellclassifier.data.validate import (
     check_present,
     drop_or_refuse_empty,
 )
+from cellclassifier.errors import escaped
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def described(source: CellSource) -> dict:
     """What a run record says of the file: its name, SHA-256 and shape."""
     shape = [source.n_cells, len(source.var)]
     digest = sha256_of_all(source.files or (source.path,))
-    return {"file": source.path.name, "sha256": digest, "shape": shape}
+    return {"file": escaped(source.path.name), "sha256": digest, "shape": shape}
 
 
 def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:

@@ -59,16 +59,20 @@ READERS = {
     "hang": spin,
     "hang: a pipe": lambda: (os.mkfifo("pipe"), open("pipe")),
     "not made": lambda: None,
+    "not made: no memory for it": lambda: None,
+    "not made: it hangs": lambda: None,
+}
+DAMAGES = {
+    "not made": lambda rng, path: 1 / 0,
+    "not made: no memory for it": lambda rng, path: bytearray(3 * 2**30),
+    "not made: it hangs": lambda rng, path: spin(),
 }
 
 def damage(rng, path):
     path.write_bytes(rng.randbytes(8))
 
-def fail(rng, path):
-    raise ValueError
-
 for name, read in READERS.items():
-    damages = (fail if name == "not made" else damage,)
+    damages = (DAMAGES.get(name, damage),)
     write = lambda folder: (folder / "good.npy").write_bytes(b"good")
     KINDS[name] = Kind(write, damages, lambda path, read=read: read())
 good = {name: out / "good" / name for name in READERS}
@@ -94,7 +98,7 @@ def ran(tmp_path_factory):
 
 def test_outcomes_are_told_apart(ran):
     assert {kind: kind.split(":")[0] for kind in ran[1]} == ran[1]
-    assert len(ran[1]) == 17
+    assert len(ran[1]) == 19
 
 
 def test_offences_are_kept_and_are_the_same_again(ran):

@@ -127,6 +127,12 @@ def test_source_tells_which_bytes_were_read(write):
     assert read(path).uns["source"] == expected
 
 
+def test_a_file_whose_name_no_table_can_hold_has_one_that_they_can(write):
+    path = write()
+    odd = path.rename(path.with_name("c\udcff\nx.npy"))  # a byte that is no UTF-8, a line end
+    assert read(odd).uns["source"]["file"] == r"c\udcff\nx.npy"
+
+
 @pytest.mark.parametrize("make", [np.asarray, sp.csr_matrix, sp.csc_matrix])
 def test_h5ad(h5ad, make):
     cells = read(h5ad(make(COUNTS)))
