@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellclassifier import annotation, data, output, plots
+from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores, require_positive
 
@@ -86,6 +87,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
         naming = annotation.Naming.of(model.classes_, config.certainty, known)
     summaries, facts = {}, {}
     for path, name in zip(*_files(config), strict=True):
+        log.info("Opening %s ...", printable(data.name_of(path)))
         with record.step("open"):
             source = _open(path, config, model)
         with record.step("annotate"):
@@ -184,6 +186,7 @@ def _write_others(
         with output.atomic_path(folder / "annotated.h5ad") as path:
             data.write_annotated(source, columns, path)
     if config.umap:
+        log.info("UMAP of %s cells (a minute or more) ...", f"{len(files.shown):,}")
         places = plots.annotated_map.umap_of(files.space, config.seed)
         figure = plots.annotated_map.annotated_map(places, kept, files.shown)
         output.write_figure(folder / "umap.png", figure)
