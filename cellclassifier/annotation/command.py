@@ -184,7 +184,9 @@ def _write_others(
     if config.write_h5ad:
         columns = annotation.obs_columns(kept, source.cell_names)
         with output.atomic_path(folder / "annotated.h5ad") as path:
-            data.write_annotated(source, columns, path)
+            types = columns["predicted_cell_type"].cat.categories
+            uns = {annotation.COLORS: annotation.colors_for_scanpy(types)}
+            data.write_annotated(source, columns, path, uns)
     if config.umap:
         log.info("UMAP of %s cells (a minute or more) ...", f"{len(files.shown):,}")
         places = plots.annotated_map.umap_of(files.space, config.seed)
