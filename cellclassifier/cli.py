@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import cellclassifier
 from cellclassifier.errors import InputError
-from cellclassifier.help_texts import help_texts
 from cellclassifier.options import CommonOptions, available_cores
 from cellclassifier.output import stopping
+from cellclassifier.output.help_texts import help_texts
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.remarks import RESULT, remarks_on_stdout
 
@@ -97,9 +97,9 @@ def _while_somebody_reads() -> Iterator[None]:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):  # Python flushes both in the end
-            os.dup2(nowhere, stream.fileno())
+        with open(os.devnull, "wb") as nowhere:
+            for stream in (sys.stdout, sys.stderr):  # Python flushes both in the end
+                os.dup2(nowhere.fileno(), stream.fileno())
         sys.exit(NOBODY_READS)
 
 
