@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING
 
 from cellclassifier import cli, data, models, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
-from cellclassifier.data.texts import printable
 from cellclassifier.models.one_vs_rest.options import SCHEMES, ForestOptions
 from cellclassifier.options import RunOptions, available_cores, require_positive
 from cellclassifier.protocol.options import SubsetOptions
@@ -100,7 +99,7 @@ def draw(run: protocol.Run, cells, results: pd.DataFrame, importances: pd.DataFr
     by_forest = used.groupby(["cell_type", "negative_sampling"], sort=False)
     with output.Progress(len(by_forest), "figure") as progress:
         for (name, scheme), genes in by_forest:
-            progress.starting(f"{printable(name)}, {scheme}")
+            progress.starting(f"{data.printable(name)}, {scheme}")
             score = scores.loc[(name, scheme)]
             figure = plots.importance(genes.head(10), score, run.config.n_repeats)
             run.output.figure(f"feature_importance_{name}_{scheme}", figure)

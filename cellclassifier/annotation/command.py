@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellclassifier import annotation, data, output, plots
-from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores, require_positive
 
@@ -87,7 +86,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
         naming = annotation.Naming.of(model.classes_, config.certainty, known)
     summaries, facts = {}, {}
     for path, name in zip(*_files(config), strict=True):
-        log.info("Opening %s ...", printable(data.name_of(path)))
+        log.info("Opening %s ...", data.printable(data.name_of(path)))
         with record.step("open"):
             source = _open(path, config, model)
         with record.step("annotate"):
