@@ -26,10 +26,11 @@ On more machines, with a Dask cluster (the workers need this repository on their
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cellclassifier import cli, data, models, plots, protocol
+from cellclassifier import cli, data, models, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.models.one_vs_rest.options import SCHEMES, ForestOptions
 from cellclassifier.options import RunOptions, available_cores, require_positive
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MARKERS_PER_TYPE = 3
+log = logging.getLogger("cellclassifier")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def main(config: Config) -> pd.DataFrame:
     run = protocol.Run("binary_rf", config)
     forests, tables = models.one_vs_rest.forests, models.one_vs_rest.tables
 
+    log.info("Reading the cells ...")
     with run.step("read"):
         cells = protocol.subset(data.read_cells(config), config)
         labels = cells.obs["cell_type"].to_numpy().astype(str)
@@ -70,6 +73,7 @@ def main(config: Config) -> pd.DataFrame:
     with run.step("fits"):
         finished = run.collect(fits, compute, forests.VERSION)
 
+    log.info("All forests are grown: writing tables ...")
     with run.step("outputs"):
         results = tables.result_table(labels, finished)
         importances = tables.importance_table(cells, finished)
@@ -92,10 +96,14 @@ def draw(run: protocol.Run, cells, results: pd.DataFrame, importances: pd.DataFr
     """Importances of every type, AUROC of all of them, and the genes that mark them."""
     used = importances[importances["mdi_mean"] > 0]  # a tenth of all genes
     scores = results.set_index(["Cell Type", "Negative Sampling"], drop=False)
-    for (name, scheme), genes in used.groupby(["cell_type", "negative_sampling"], sort=False):
-        score = scores.loc[(name, scheme)]
-        figure = plots.importance(genes.head(10), score, run.config.n_repeats)
-        run.output.figure(f"feature_importance_{name}_{scheme}", figure)
+    by_forest = used.groupby(["cell_type", "negative_sampling"], sort=False)
+    with output.Progress(len(by_forest), "figure") as progress:
+        for (name, scheme), genes in by_forest:
+            progress.starting(f"{data.printable(name)}, {scheme}")
+            score = scores.loc[(name, scheme)]
+            figure = plots.importance(genes.head(10), score, run.config.n_repeats)
+            run.output.figure(f"feature_importance_{name}_{scheme}", figure)
+            progress.add()
     order = data.types_by_similarity(cells)
     figure = plots.auroc_heatmap(results, len(run.splits), run.source["file"])
     run.output.figure("binary_rf_auroc", figure)

@@ -85,6 +85,7 @@ def main(config: Config) -> pd.DataFrame | None:
         config = decided(config)
         run = protocol.Run("finetune_geneformer", config)
 
+        log.info("Reading the cells ...")
         with run.step("read"):
             cells, tokens = geneformer.read_inputs(config)
             parts = protocol.split_all(cells, config)

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 
 from cellclassifier import cli, data, interview, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
-from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores, require_positive
 
@@ -140,7 +139,8 @@ def _about_groups(
     out.csv("group_mixing", mixing)
     wide = table.pivot_table("n_cells", "cell_type", "group", fill_value=0, aggfunc="sum")
     log.info(
-        "%s", wide.iloc[:, :MOST_GROUPS].rename(index=printable, columns=printable).to_string()
+        "%s",
+        wide.iloc[:, :MOST_GROUPS].rename(index=data.printable, columns=data.printable).to_string(),
     )
     return interview.sentences(table, mixing, config.group_key)
 

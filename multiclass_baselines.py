@@ -23,6 +23,7 @@ scored once, by the chosen model. Outputs, under model_output/:
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ from cellclassifier.protocol.options import SplitOptions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("cellclassifier")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def main(config: Config) -> pd.DataFrame:
     require_positive(config, "n_genes", "jobs")
     run = protocol.Run("multiclass_baselines", config)
 
+    log.info("Reading the cells ...")
     with run.step("read"):
         cells = protocol.subset(data.read_cells(config), config)
         parts = protocol.split_all(cells, config)

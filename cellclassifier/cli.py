@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +17,7 @@ import cellclassifier
 from cellclassifier.errors import InputError
 from cellclassifier.options import CommonOptions, available_cores
 from cellclassifier.output import stopping
+from cellclassifier.output.help_texts import help_texts
 from cellclassifier.output.processes import is_first
 from cellclassifier.output.remarks import RESULT, remarks_on_stdout
 
@@ -26,6 +29,7 @@ COMMANDS = {"annotate": "cellclassifier.annotation.command"}
 CONSOLE = (
     "Name cells' types from single-cell RNA counts. With --version, say which version this is."
 )
+NOBODY_READS = 128 + 13  # the exit code that shells give to a process that SIGPIPE ended
 # Libraries of the networks, which "pip install cellclassifier" leaves out.
 EXTRA = ("torch", "transformers", "datasets", "huggingface_hub", "safetensors")
 
@@ -43,15 +47,17 @@ def run(
 
     when_stopped: what a person should know after Ctrl-C or SIGTERM.
     Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C; 143
-    SIGTERM.
+    SIGTERM; 141 where nobody reads what it prints any more.
     """
     _print_anywhere()
     if "--version" in sys.argv[1:]:
         return _say_version()
     import tyro
 
-    config = tyro.cli(config_class, description=_shown(description), config=_markers())
-    _call(main, config, when_stopped)
+    look = {"config": _markers(), "registry": help_texts()}
+    with _while_somebody_reads():
+        config = tyro.cli(config_class, description=_shown(description), **look)
+        _call(main, config, when_stopped)
 
 
 def console() -> None:
@@ -61,15 +67,17 @@ def console() -> None:
         return _say_version()
     import tyro
 
+    look = {"config": _markers(), "registry": help_texts()}
     app = tyro.extras.SubcommandApp()
     modules = {name: import_module(module) for name, module in COMMANDS.items()}
     for name, module in modules.items():
         chosen = sys.argv[1:2] == [name]  # in the list of subcommands one line is enough
         about = _shown(module.__doc__) if chosen else module.__doc__.splitlines()[0]
         app.command(module.Config, name=name, help=about)
-    config = app.cli(prog="cellclassifier", description=CONSOLE, config=_markers())
-    module = next(m for m in modules.values() if isinstance(config, m.Config))
-    _call(module.main, config, module.WHEN_STOPPED)
+    with _while_somebody_reads():
+        config = app.cli(prog="cellclassifier", description=CONSOLE, **look)
+        module = next(m for m in modules.values() if isinstance(config, m.Config))
+        _call(module.main, config, module.WHEN_STOPPED)
 
 
 def _print_anywhere() -> None:
@@ -77,6 +85,22 @@ def _print_anywhere() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's has not
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _while_somebody_reads() -> Iterator[None]:
+    """End without a word where the reader of what is printed has gone ("| head"), as others do."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:
+            for stream in (sys.stdout, sys.stderr):  # Python flushes both in the end
+                os.dup2(nowhere.fileno(), stream.fileno())
+        sys.exit(NOBODY_READS)
 
 
 def _say_version() -> None:
@@ -110,6 +134,8 @@ def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -
         _load_libraries()  # not stoppable: libraries take an exception in an import for their own
         with stopping.stoppable():
             _run(main, config)
+    except BrokenPipeError:
+        raise
     except InputError as error:
         sys.exit(_fail(f"error: {error}", 2))
     except ModuleNotFoundError as error:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cellclassifier.data.digests import sha256
-from cellclassifier.data.texts import HALVES
+from cellclassifier.data.texts import HALVES, printable
 from cellclassifier.errors import InputError
 from cellclassifier.output.files import atomic_folder, write_json, write_text
 from cellclassifier.output.model_card import model_card
@@ -37,6 +37,9 @@ KINDS = {
 # Whose saved state is for one minor version only, as is that of whatever is at version 0; the
 # others promise it for a major one.
 BY_MINOR_VERSION = ("scikit-learn",)
+# Libraries that models of this project name. What else a stranger's model names is not advised.
+LIBRARIES = ("numpy", "scikit-learn", "skops", "xgboost", "torch", "transformers", "safetensors")
+VERSION = re.compile(r"\d+(\.\w+)*", re.ASCII)
 LARGEST_DESCRIPTION = 2**28  # bytes; that of 60,000 genes has 2 % of it
 LONGEST_NUMBER = 18  # digits, that 64 bits hold
 AGAIN = "train and save the model again"
@@ -193,9 +196,12 @@ def _check_versions(saved: dict[str, str], folder: Path) -> None:
         installed, build = version_of(library) or "none", installed_build(library) or library
         n_parts = 2 if library in BY_MINOR_VERSION or installed.startswith("0.") else 1
         if installed.split(".")[:n_parts] != str(version).split(".")[:n_parts]:
+            is_ours = library in LIBRARIES and VERSION.fullmatch(str(version))
+            what = f"pip install {build}=={version}, or train again" if is_ours else AGAIN
+            saved_with = f"{printable(name)} {printable(str(version))}"
             raise InputError(
-                f"{folder} was saved with {name} {version}, installed is {installed}, which may "
-                f"read it otherwise: pip install {build}=={version}, or train again"
+                f"{folder} was saved with {saved_with}, installed is {installed}, which may read "
+                f"it otherwise: {what}"
             )
 
 

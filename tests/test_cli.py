@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info
 
 import multiclass_baselines as script
 from cellclassifier import __version__, cli
+from cellclassifier.data.options import CellsOptions
 from cellclassifier.options import CommonOptions
 from cellclassifier.output.remarks import RESULT
 from cellclassifier.output.stopping import Terminated
@@ -280,9 +281,34 @@ def test_help_has_whole_lines_and_no_twins(name, columns):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     before, _, options = done.stdout.partition("usage: ")
     assert done.returncode == 0 and "--version" in before and "--no-" not in done.stdout
+    assert "(default: None)" not in options and "(default: )" not in options
     assert "{None}" not in options and "\n\n\n" not in done.stdout.rstrip()
     widest = max(len(line) for line in done.stdout.splitlines() if not line.startswith(" "))
     assert widest <= columns
+
+
+def test_help_of_several_lines_is_broken_where_the_terminal_ends(monkeypatch, capsys):
+    """And not where the code breaks it; the default is in its words."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", ["script.py", "--help"])
+    with pytest.raises(SystemExit):
+        cli.run(remark, CellsOptions, "A script.")
+    lines = capsys.readouterr().out.splitlines()
+    assert any("folder of samples; default: ./cells.npy or data/cells.npy" in x for x in lines)
+    assert any("(default: cell_type)" in line for line in lines)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--verbose", "--umap")])
+def test_a_reader_who_goes_away_ends_a_script_without_a_word(cells_npy, tmp_path, arguments):
+    """As "| head -1" does: no traceback, nothing half-written, the exit code of SIGPIPE."""
+    command = [sys.executable, "-u", ROOT / "interview.py", "--cells", cells_npy, *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (cli.NOBODY_READS, "")
+    assert not [name for name in files_of(tmp_path) if "-cellclassifier-" in name]
 
 
 @pytest.mark.slow

@@ -18,10 +18,13 @@ import pytest
 from trained_models import new_cells, saved_in, trained
 
 from cellclassifier.errors import InputError
-from cellclassifier.interface import Classifier
-from cellclassifier.model_folder import FORMAT_VERSION, read_description, seal
+from cellclassifier.interface import Classifier, GeneClassifier
+from cellclassifier.model_folder import FORMAT_VERSION, LIBRARIES, read_description, seal
+from cellclassifier.models.augmented.classifier import AugmentedClassifier
 from cellclassifier.models.baselines.classifier import Baseline
 from cellclassifier.models.baselines.options import METHODS
+from cellclassifier.models.geneformer import GeneformerClassifier
+from cellclassifier.models.methods import make_method
 
 AGAIN = "train and save the model again"
 
@@ -269,8 +272,30 @@ def test_library_versions(folder, package, saved_with, fits):
         refuse(
             folder,
             rf"was saved with {package} {saved_with}, installed is {installed}, .*"
-            rf"pip install {package}=={saved_with}",
+            + (f"pip install {package}=={saved_with}" if package in LIBRARIES else AGAIN),
         )
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [{"tehnsorflow": "1.0"}, {"--index-url=http://x numpy": "1"}, {"numpy": "1.0; curl x | sh"}],
+)
+def test_a_stranger_decides_nothing_that_is_installed(folder, stranger):
+    """Whoever copies the advice to a shell installs what this project's models use, no more."""
+    change(folder, versions=content_of(folder)["versions"] | stranger)
+    with pytest.raises(InputError) as error:
+        Classifier.load(folder)
+    assert "pip" not in str(error.value) and str(error.value).endswith(AGAIN)
+
+
+def test_every_library_that_a_model_names_may_be_advised():
+    named = {
+        *GeneClassifier.packages,
+        *GeneformerClassifier.packages,
+        *AugmentedClassifier.packages,
+        *(library for method in METHODS for library in make_method(method, seed=0).packages),
+    }
+    assert named == set(LIBRARIES)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,12 @@ __getattr__, __dir__, __all__ = expose(
         "names": ["folder_names"],
         "naming": ["Naming"],
         "predict": ["annotate_chunk", "summarize", "totals"],
-        "write": ["annotation_files", "obs_columns", "write_totals"],
+        "write": [
+            "COLORS",
+            "annotation_files",
+            "colors_for_scanpy",
+            "obs_columns",
+            "write_totals",
+        ],
     },
 )

@@ -21,7 +21,7 @@ import cellclassifier
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
 from cellclassifier.annotation.naming import Naming
 from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
-from cellclassifier.annotation.write import obs_columns
+from cellclassifier.annotation.write import COLORS, colors_for_scanpy, obs_columns
 from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
 from cellclassifier.data.find_counts import find_counts
@@ -62,7 +62,8 @@ def annotate(
     - ``obsm["X_cellclassifier"]``: n_cells x n_components, the cells among the known types, for
       neighbours and maps (not of a model that saw no validation cells);
     - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found,
-      cells in all and unknown ones.
+      cells in all and unknown ones; ``uns["predicted_cell_type_colors"]``: the types' colours, as
+      scanpy keeps them, so that ``sc.pl.umap`` shows those of this package's figures.
 
     The counts stay as they are. They may be CSR, CSC or dense, whole numbers of any type; they are
     looked at ``chunk_cells`` at a time. A view becomes a copy of its own, as whenever obs of
@@ -191,6 +192,7 @@ def _write(adata: ad.AnnData, result: Annotations, types: np.ndarray, about: dic
     if result.space.shape[1]:
         adata.obsm[SPACE] = result.space.astype(np.float32)
     adata.uns[ABOUT] = about
+    adata.uns[COLORS] = colors_for_scanpy(types)
 
 
 @contextmanager

@@ -86,6 +86,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
         naming = annotation.Naming.of(model.classes_, config.certainty, known)
     summaries, facts = {}, {}
     for path, name in zip(*_files(config), strict=True):
+        log.info("Opening %s ...", data.printable(data.name_of(path)))
         with record.step("open"):
             source = _open(path, config, model)
         with record.step("annotate"):
@@ -182,8 +183,11 @@ def _write_others(
     if config.write_h5ad:
         columns = annotation.obs_columns(kept, source.cell_names)
         with output.atomic_path(folder / "annotated.h5ad") as path:
-            data.write_annotated(source, columns, path)
+            types = columns["predicted_cell_type"].cat.categories
+            uns = {annotation.COLORS: annotation.colors_for_scanpy(types)}
+            data.write_annotated(source, columns, path, uns)
     if config.umap:
+        log.info("UMAP of %s cells (a minute or more) ...", f"{len(files.shown):,}")
         places = plots.annotated_map.umap_of(files.space, config.seed)
         figure = plots.annotated_map.annotated_map(places, kept, files.shown)
         output.write_figure(folder / "umap.png", figure)

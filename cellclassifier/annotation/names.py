@@ -12,8 +12,8 @@ from cellclassifier.errors import InputError
 def folder_names(paths: Sequence[Path]) -> list[str]:
     """A relative folder for every file: ``filtered``, or ``a/filtered`` and ``b/filtered``.
 
-    Files that differ in nothing but the end of their names keep it. Raises InputError where a file
-    is given twice.
+    Files that differ in nothing but the end of their names keep it. "X" and "x" do not tell apart:
+    on macOS and Windows they are one folder. Raises InputError where a file is given twice.
     """
     paths = [Path(path).resolve() for path in paths]
     twice = next((path for path in paths if paths.count(path) > 1), None)
@@ -28,8 +28,13 @@ def folder_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _shortest_end(own: tuple[str, ...], all_parts: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The shortest end of a path that no other one has."""
+    """The shortest end of a path that no other one has, in whatever case."""
     for length in range(1, len(own)):
-        if sum(other[-length:] == own[-length:] for other in all_parts) == 1:
+        end = _folded(own[-length:])
+        if sum(_folded(other[-length:]) == end for other in all_parts) == 1:
             return own[-length:]
     return own
+
+
+def _folded(parts: tuple[str, ...]) -> list[str]:
+    return [part.casefold() for part in parts]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from cellclassifier.annotation.predict import Annotations
 from cellclassifier.output.files import atomic_path
 from cellclassifier.output.tables import append_csv, write_csv
+from cellclassifier.plots.type_colors import colors_of_types
 
 MAX_CELLS_SHOWN = 20_000  # in a UMAP: more of them take minutes and look the same
 # What is kept of every cell, and what it is called in obs.
@@ -24,6 +25,7 @@ KEPT = {
     "broad": "predicted_broad_type",
     "broad_probability": "predicted_broad_probability",
 }
+COLORS = f"{KEPT['predicted']}_colors"  # in uns, where scanpy looks for the colours of a column
 
 
 class AnnotationFiles:
@@ -80,6 +82,12 @@ def obs_columns(table: pd.DataFrame, cell_names: np.ndarray) -> pd.DataFrame:
     predicted_broad_probability (float32); predicted_known (bool).
     """
     return table[list(KEPT)].set_axis(cell_names).rename(columns=KEPT)
+
+
+def colors_for_scanpy(types: np.ndarray) -> np.ndarray:
+    """What belongs into uns as ``COLORS``: the types' colours in all figures, (n_types,)."""
+    colors = colors_of_types(map(str, types))
+    return np.array([colors[str(name)] for name in types], dtype=object)
 
 
 def write_totals(path: Path, facts: dict) -> pd.DataFrame:

@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = expose(
         "options": ["CellsOptions"],
         "open": ["check_layer", "find_cells", "name_of", "open_cells", "write_annotated"],
         "read": ["read_cells"],
+        "texts": ["printable"],
     },
 )

@@ -8,6 +8,7 @@ by itself what it is.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import anndata as ad
@@ -199,6 +200,14 @@ def add_columns(file: h5py.File, columns: pd.DataFrame) -> None:
     others = [name for name in before if name not in columns]
     order = np.array([*others, *columns.columns], dtype=h5py.string_dtype())
     obs.attrs["column-order"] = order
+
+
+def add_to_uns(file: h5py.File, values: Mapping[str, np.ndarray]) -> None:
+    """Add arrays to uns of an open file, replacing those of the same name."""
+    if "uns" not in file:
+        ad.io.write_elem(file, "uns", {})
+    for name, value in values.items():
+        ad.io.write_elem(file["uns"], name, value)
 
 
 def _modernise(file: h5py.File) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 import numpy as np
@@ -23,7 +24,7 @@ from cellclassifier.data.formats.samples import join_samples
 from cellclassifier.data.formats.tenx_h5 import open_h5
 from cellclassifier.data.formats.zarr import open_zarr
 from cellclassifier.data.h5_access import as_sentence
-from cellclassifier.data.h5ad_tables import add_columns, refuse_links
+from cellclassifier.data.h5ad_tables import add_columns, add_to_uns, refuse_links
 from cellclassifier.data.validate import check_names, check_present
 from cellclassifier.data.which_format import (
     SAMPLES,
@@ -49,6 +50,7 @@ FORMATS: dict[str, Callable[[Path, str | None], CellSource]] = {
     ".mtx": open_mtx,
     ".mtx.gz": open_mtx,
 }
+NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 WITH_LAYERS = (".h5ad", ".h5", ".zarr", ".loom", SAMPLES)
 
 
@@ -120,11 +122,14 @@ def open_cells(path: Path | None, layer: str | None = None) -> CellSource:
     return source
 
 
-def write_annotated(source: CellSource, columns: pd.DataFrame, target: Path) -> None:
+def write_annotated(
+    source: CellSource, columns: pd.DataFrame, target: Path, uns: Mapping[str, np.ndarray] = NOTHING
+) -> None:
     """Copy a source's .h5ad to ``target`` with columns added to obs; the source stays as it is.
 
-    columns: n_cells rows named by ``source.cell_names``; text (categorical), float32 or bool.
-    Columns of the same name are replaced. The matrices are copied as bytes, never read.
+    columns: n_cells rows named by ``source.cell_names``; text (categorical), float32 or bool; uns:
+    arrays that are added there. What has the same name is replaced. The matrices are copied as
+    bytes, never read.
     Raises InputError for a .npy, which has no place for columns.
     """
     if format_of(source.path, FORMATS) != ".h5ad":
@@ -138,3 +143,4 @@ def write_annotated(source: CellSource, columns: pd.DataFrame, target: Path) -> 
     with as_sentence(failed), h5py.File(target, "r+") as file:
         refuse_links(file, source.path)
         add_columns(file, columns)
+        add_to_uns(file, uns)

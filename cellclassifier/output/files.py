@@ -114,16 +114,17 @@ def _link(source, target) -> None:
 
 
 def file_name(text: str) -> str:
-    """A file name of any text, at most 112 bytes, that no other text has.
+    """A file name of any text, at most 112 bytes, that no other text has, in whatever case.
 
     Letters and digits of ASCII, ".", "_" and "-" stay; other signs become "_", and a digest of the
     text tells it from others. A text that looks as if it ended in a digest gets one, too. So does
-    what Windows takes for a device ("con", "aux.csv"), or cuts off (a dot at the end).
+    what Windows takes for a device ("con", "aux.csv"), or cuts off (a dot at the end), and a text
+    with capitals: where "B" and "b" are one file, as on macOS and Windows, both types keep theirs.
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:LONGEST_NAME].lstrip(".-")
     if DEVICE.fullmatch(plain):
         plain = f"_{plain}"
-    if plain and plain == text and not ENDS_IN_DIGEST.search(text) and not text.endswith("."):
+    if plain and plain == text.lower() and not ENDS_IN_DIGEST.search(text) and text[-1] != ".":
         return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{plain}-{digest[:10]}"

@@ -12,6 +12,7 @@ from cellclassifier.output.processes import is_first
 from cellclassifier.output.remarks import is_told
 
 LINE_SECONDS = 30  # between two lines where there is no terminal
+SHORT_SECONDS = 3  # after a line, in which nobody wonders whether a run goes on
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,8 @@ class Progress:
     """Counts what is done of ``total``; a context manager.
 
     The bar goes to stderr. Where that is no terminal (a file, a pipe) no signs of a terminal are
-    written: a line is logged every ``LINE_SECONDS``, none for what is over before. With --quiet
-    there is neither; of several processes the first one tells.
+    written: a line is logged every ``LINE_SECONDS``, none for what is over before, and one for
+    what is ``starting``. With --quiet there is neither; of several processes the first one tells.
 
     unit: what is counted ("fit"); done: what an earlier run had done; name: of the bar.
     """
@@ -46,21 +47,33 @@ class Progress:
         self.doing_now = text
         self.bar.set_postfix_str(text)
 
+    def starting(self, text: str) -> None:
+        """The same of what may take long: in a file it is a line, unless one was just written."""
+        self.doing(text)
+        self._tell(0 if self.done == self.started_with else SHORT_SECONDS)
+
     def add(self, n: int = 1) -> None:
         """Count ``n`` more."""
         self.done += n
         self.bar.update(n)
-        if self.bar.disable and time.monotonic() - self.told_at >= LINE_SECONDS:
+        self._tell(LINE_SECONDS)
+
+    def _tell(self, after: float) -> None:
+        if self.bar.disable and time.monotonic() - self.told_at >= after:
             self.told_at = time.monotonic()
             log.info(self._line())
 
     def _line(self) -> str:
+        if self.done == self.started_with:
+            return f"{self._count()} ..."
         seconds = time.monotonic() - self.started_at
-        left = seconds * (self.total - self.done) / max(self.done - self.started_with, 1)
+        left = seconds * (self.total - self.done) / (self.done - self.started_with)
+        return f"{self._count()}, {_time(seconds)} so far, about {_time(left)} left"
+
+    def _count(self) -> str:
         name = f"{self.name}: " if self.name else ""
         now = f" ({self.doing_now})" if self.doing_now else ""
-        times = f"{_time(seconds)} so far, about {_time(left)} left"
-        return f"{name}{self.done:,} of {self.total:,} {self.unit}s{now}, {times}"
+        return f"{name}{self.done:,} of {self.total:,} {self.unit}s{now}"
 
 
 def _time(seconds: float) -> str:

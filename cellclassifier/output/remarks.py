@@ -22,6 +22,14 @@ class _Lines(logging.Handler):
         self.lines.append(record.getMessage())
 
 
+class _Screen(logging.StreamHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Let a run end whose lines nobody reads any more, where logging prints a traceback."""
+        if isinstance(error := sys.exception(), BrokenPipeError):
+            raise error
+        super().handleError(record)
+
+
 @contextmanager
 def kept_remarks() -> Iterator[list[str]]:
     """A list that grows by every line that the package logs (INFO and above)."""
@@ -36,7 +44,7 @@ def remarks_on_stdout(level: int = logging.INFO) -> Iterator[None]:
 
     Of several processes (torchrun) only the first one speaks.
     """
-    handler = logging.StreamHandler(sys.stdout) if is_first() else logging.NullHandler()
+    handler = _Screen(sys.stdout) if is_first() else logging.NullHandler()
     handler.setLevel(level)
     handler.name = SCREEN
     with _handled_by(handler):

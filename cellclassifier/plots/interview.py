@@ -24,17 +24,18 @@ MAX_CELLS_IN_VIOLIN = 5000  # of a type: a violin of more looks the same
 @plain_text
 def cell_numbers(table: pd.DataFrame) -> Figure:
     """Bars of cells per type, largest first; table: cell_type and n_cells, sorted."""
+    import seaborn  # slow to import
+
     figure, axes = plt.subplots(figsize=(8.4, 1.2 + 0.4 * len(table)))
-    rows = np.arange(len(table))
-    colors = colors_of_types(table["cell_type"])
-    axes.barh(rows, table["n_cells"], color=table["cell_type"].map(colors))
+    types, colors = table["cell_type"], colors_of_types(table["cell_type"])
+    look = {"orient": "h", "saturation": 1, "legend": False, "ax": axes}
+    seaborn.barplot(table, x="n_cells", y=types, hue=types, palette=colors, **look)
     total, largest = table["n_cells"].sum(), table["n_cells"].max()
     for row, n in enumerate(table["n_cells"]):
         axes.text(n + 0.01 * largest, row, f"{n:,} ({n / total:.1%})", va="center", fontsize=11)
-    axes.set_yticks(rows, table["cell_type"].map(short))
-    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_yticks(range(len(table)), types.map(short))
     axes.set_xlim(0, 1.22 * largest)
-    axes.set_xlabel("cells")
+    axes.set(xlabel="cells", ylabel="")
     bare(axes)
     first, last = table.iloc[0], table.iloc[-1]
     title = f"{first['cell_type']} is the largest type ({first['n_cells'] / total:.0%} of cells)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -13,12 +15,13 @@ from cellclassifier.plots.style import (
     bare,
     color_of_method,
     in_a_line,
-    method_marker,
     plain_text,
     readable,
     short,
     title_above,
 )
+
+MARKERS = "osD^vP"  # of methods, beside their colours
 
 
 @plain_text
@@ -53,9 +56,10 @@ def rejection(table: pd.DataFrame, data: str) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(7, 4.8))
     at_90 = table[np.isclose(table["kept"], 0.9)].set_index("method")["accuracy"]
-    for i, method in enumerate(at_90.sort_values(ascending=False).index):
+    shapes = cycle(MARKERS)
+    for method in at_90.sort_values(ascending=False).index:
         line = table[table["method"] == method].sort_values("kept")
-        style = {"color": color_of_method(method), "marker": method_marker(i), "markevery": 10}
+        style = {"color": color_of_method(method), "marker": next(shapes), "markevery": 10}
         axes.plot(line["kept"], line["accuracy"], **style, label=in_a_line(method))
     axes.invert_xaxis()
     for axis in (axes.xaxis, axes.yaxis):

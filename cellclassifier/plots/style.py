@@ -1,4 +1,4 @@
-"""What all figures share: colours, markers, names of methods and metrics, titles."""
+"""What all figures share: colours, names of methods and metrics, titles."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ __all__ = ["color_of_method", "colors_of_types"]  # one colour per method and pe
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
-MARKERS = "o^sDvPX*"  # of types: after eight the colours start again, with another shape
-METHOD_MARKERS = "osD^vP"
 GREY, DARK_GREY = "#888888", "#555555"  # lines that are no method's, and notes
 PART_COLORS = {"train": "#BBBBBB", "val": "#56B4E9", "test": "#0072B2"}
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
@@ -68,21 +66,6 @@ NARROWEST_TITLE = 5.5  # inches, above a narrow figure
 def color_of_method(method: str) -> str:
     """The colour of a method, in every figure; one not in the table has one by its name."""
     return METHOD_COLORS.get(method) or PALETTE[stable_index(method, len(PALETTE))]
-
-
-def color_of(i: int) -> str:
-    """Colour of the i-th type or method, from 0."""
-    return COLORS[i % len(COLORS)]
-
-
-def type_marker(i: int) -> str:
-    """Shape of the i-th type: another one for every eight, so that colour and shape tell 64."""
-    return MARKERS[i // len(COLORS) % len(MARKERS)]
-
-
-def method_marker(i: int) -> str:
-    """Shape of the i-th method."""
-    return METHOD_MARKERS[i % len(METHOD_MARKERS)]
 
 
 def readable(name: str, separator: str = "\n") -> str:

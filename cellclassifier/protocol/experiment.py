@@ -111,7 +111,7 @@ class Run:
                     self._show(*part, found[part])
                     log.debug("%s, split %s: taken up from an earlier run", *part)
                     continue
-                progress.doing(f"{part[0]}, split {part[1]}")
+                progress.starting(f"{part[0]}, split {part[1]}")
                 with self.step(part[0]):
                     yield part
                 progress.add()
@@ -240,14 +240,15 @@ class Run:
         record. Returns the summary: mean and standard deviation of each metric over splits, per
         method and part, and 95 % intervals of the test parts.
         """
-        log.info("All fits are done: writing tables and drawing.")
         with self.step("outputs"):
             if is_first():
+                log.info("All fits are done: comparing methods ...")
                 table = self.scores()
                 self.compared = paired.compare(read_answers(self.output, scores.combined(table)))
                 summary = scores.summarize(table)
                 summary = scores.with_intervals(summary, self.compared.scores)
                 self._write_views(summary)
+                log.info("Drawing ...")
                 for name, figure in draw(self, summary) if draw else ():
                     self.output.figure(name, figure)
             else:

@@ -20,6 +20,7 @@ from cellclassifier.annotation import command
 from cellclassifier.annotation.predict import annotate_chunk
 from cellclassifier.data.digests import sha256
 from cellclassifier.errors import InputError
+from cellclassifier.plots.type_colors import colors_of_types
 from cellclassifier.protocol.multi_label import MultiLabel
 
 METHOD = "logistic_regression"
@@ -145,6 +146,9 @@ def test_annotations_survive_a_file(folder, tmp_path):
     assert about.keys() == expected.keys()
     assert about["types"].tolist() == list(TYPES)
     assert all(about[key] == expected[key] for key in about.keys() - {"types"})
+    types = read.obs["predicted_cell_type"].cat.categories  # whose colours scanpy finds
+    colors = read.uns["predicted_cell_type_colors"].tolist()
+    assert dict(zip(types, colors, strict=True)) == colors_of_types(types)
 
 
 def test_uns_says_which_model_this_was_and_when(folder):

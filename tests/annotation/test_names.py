@@ -19,6 +19,7 @@ from cellclassifier.errors import InputError
         (["/d/a/filtered.h5", "/d/b/filtered.h5"], ["a/filtered", "b/filtered"]),
         (["/p/a/f.h5", "/q/a/f.h5", "/q/g.h5"], ["p/a/f", "q/a/f", "g"]),
         (["/d/x.h5ad", "/d/x.npy"], ["x.h5ad", "x.npy"]),
+        (["/d/a/X.h5", "/d/b/x.h5"], ["a/X", "b/x"]),
         (["/d/GSM1_matrix.mtx.gz", "/d/GSM2_matrix.mtx.gz"], ["GSM1", "GSM2"]),
     ],
 )

@@ -66,8 +66,11 @@ def test_columns_are_added_and_nothing_else_changes(small_cells, tmp_path, make)
     assert list(written.obs) == ["cell_type", "kept", "predicted", "confidence", "sure"]
     expected = pd.concat([cells.obs[["cell_type", "kept"]], COLUMNS], axis=1)
     pd.testing.assert_frame_equal(written.obs, expected)
-    write_annotated(open_cells(path), COLUMNS[["sure"]], target)
-    assert list(ad.read_h5ad(target).obs) == ["cell_type", "confidence", "kept", "sure"]
+    colors = {"note": np.array(["#1", "#2"], dtype=object)}
+    write_annotated(open_cells(path), COLUMNS[["sure"]], target, colors)
+    again = ad.read_h5ad(target)
+    assert list(again.obs) == ["cell_type", "confidence", "kept", "sure"]
+    assert again.uns["note"].tolist() == ["#1", "#2"]  # in place of what was there
 
 
 def test_the_counts_are_not_read_to_add_columns(small_cells, tmp_path, reads):

@@ -51,6 +51,22 @@ def test_what_is_over_at_once_is_not_told(clock, said):
     assert said() == []
 
 
+def test_what_starts_is_told_before_it_is_over(clock, said):
+    """A fit of a minute is no minute of silence; many short ones are not a line each."""
+    with progress.Progress(30, "fit") as shown:
+        for i in range(30):
+            shown.starting(f"gbdt, split {i}")
+            clock.now += 60.0 if i == 10 else 0.1
+            shown.add()
+    assert said() == [
+        "0 of 30 fits (gbdt, split 0) ...",
+        "11 of 30 fits (gbdt, split 10), 01:01 so far, about 01:45 left",
+    ]
+    with progress.Progress(2, "fit", done=1) as shown:
+        shown.starting("gbdt, split 1")
+    assert said()[-1] == "1 of 2 fits (gbdt, split 1) ..."
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

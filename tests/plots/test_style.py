@@ -1,4 +1,4 @@
-"""What figures share: names of methods, and looks that tell types apart."""
+"""What figures share: names of methods."""
 
 from __future__ import annotations
 
@@ -11,8 +11,3 @@ def test_readable():
     assert style.readable("gbdt", " ") == "gradient boosting"
     assert style.in_a_line("soft_vote") == "soft vote"
     assert style.first_word("soft_vote") == "Soft vote"
-
-
-def test_no_two_of_64_types_look_alike():
-    looks = {(style.color_of(i), style.type_marker(i)) for i in range(64)}
-    assert len(looks) == 64

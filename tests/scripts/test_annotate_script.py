@@ -28,6 +28,7 @@ from cellclassifier.data.digests import sha256
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.errors import InputError
 from cellclassifier.models.baselines.classifier import make_baseline
+from cellclassifier.plots.type_colors import colors_of_types
 
 WRITTEN = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv", "totals.csv"}
 RECORD = "results/run_annotate.json"
@@ -127,6 +128,9 @@ def test_the_copy_has_the_annotations_and_the_input_is_as_before(model, tmp_path
     assert found["predicted"].dtype == "category"
     assert found["broad"].dtype == "category"
     assert found["known"].dtype == bool
+    types = found["predicted"].cat.categories  # whose colours scanpy draws in this order
+    colors = written.uns["predicted_cell_type_colors"].tolist()
+    assert dict(zip(types, colors, strict=True)) == colors_of_types(types)
 
 
 @pytest.mark.slow

@@ -99,6 +99,7 @@ class GeneformerClassifier(GeneClassifier):
             folder = Path(self.checkpoints or temporary)
             stages = Stages(self.options_, self.seed, self.device_, folder)
             self.model_ = stages.classifier(train, held_out, len(targets.names), n_tokens)
+        log.info("Trained: computing the probabilities of all cells ...")
         self.facts_ = pd.DataFrame(stages.facts)
         self.history_ = pd.DataFrame(stages.history, columns=HISTORY_COLUMNS)
 
