@@ -270,7 +270,7 @@ def test_command_line(tmp_path):
 
     missing = command("--cells", "nowhere.npy")
     assert missing.returncode == 2
-    assert missing.stderr.strip().endswith("expected a .npy or .h5ad file")
+    assert "does not exist or is no file: expected one of .npy, .h5ad, " in missing.stderr
     assert "Traceback" not in missing.stderr
 
 
