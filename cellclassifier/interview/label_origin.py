@@ -86,8 +86,8 @@ class Origin:
         return (
             f"These {self.n_cells:,} cells and {self.n_genes:,} genes leave open whether the "
             f"labels were computed from the counts or measured independently: {rule}, {free}, "
-            "which is no difference beyond chance; read comparisons of classifiers on this file "
-            "with that in mind."
+            f"too small a difference to decide (z within ±{DECIDED:g}); read comparisons of "
+            "classifiers on this file with that in mind."
         )
 
 

@@ -182,8 +182,9 @@ def _limits(description: dict) -> str:
     lines = [
         "One file taught it. Cells of another laboratory, chemistry, tissue, disease or species "
         "differ from those in ways that no score above has seen.",
-        "It knows the names above and no others: neither broader ones for cells that it is unsure "
-        "of, nor finer ones, nor that a cell is a doublet, dying, or an empty droplet.",
+        "It knows the names above and no others: no finer ones, nor that a cell is a doublet, "
+        "dying, or an empty droplet. The broader name of a cell that it is unsure of "
+        "(`broad`) comes from the Cell Ontology, for names that are found there.",
         "The labels it learned from are taken for true. Whatever was wrong in them is learned, and "
         "scored as right. If they were computed from the same counts, the scores say how well it "
         "copies that computation.",

@@ -28,6 +28,7 @@ FADED = 0.3  # opacity of cells of no known type
 MOST_LISTED = 8  # types that are too rare to be named there
 SMALLEST_SHARE = 0.01  # of the cells, for a type to be named on the map
 BASIS = "X_umap"
+N_NEIGHBORS = 15  # scanpy's own number
 
 
 def umap_of(space: np.ndarray, seed: int) -> np.ndarray:
@@ -40,10 +41,14 @@ def umap_of(space: np.ndarray, seed: int) -> np.ndarray:
     cells = ad.AnnData(np.asarray(space, dtype=np.float32))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about parallelism that a fixed seed forbids
-        n_neighbors = min(15, len(space) - 1)
+        n_neighbors = _neighbors(len(space))
         scanpy.pp.neighbors(cells, n_neighbors=n_neighbors, use_rep="X", random_state=seed)
         scanpy.tl.umap(cells, random_state=seed)
     return cells.obsm["X_umap"]
+
+
+def _neighbors(n_cells: int) -> int:
+    return min(N_NEIGHBORS, n_cells - 1)
 
 
 @plain_text
@@ -84,7 +89,8 @@ def _draw(axes: Axes, cells: ad.AnnData, key: str, colors: dict | None, **look) 
         axes.scatter(x, y, s=look["size"], linewidths=0.1 * look["size"] ** 0.5, **ring)
     if known.any():
         draw_cells(cells[known], BASIS, key, colors, axes, **look)
-    axes.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
+    made_of = f"{_neighbors(cells.n_obs)} neighbours in the model's space of known types"
+    axes.set(xlabel=f"UMAP 1 ({made_of})", ylabel="UMAP 2", xticks=[], yticks=[])
 
 
 def _explain(axes: Axes, shares: pd.Series, unknown: float) -> None:

@@ -47,7 +47,8 @@ def reliability_curves(
     sns.despine(figure)
     n_cells = int(tables[methods[0]]["n_cells"].sum())
     note = f"{data}: {n_cells:,} test cells, of all splits together. ECE: mean distance from the "
-    note += f"dashed line. Points of fewer than {FEWEST_CELLS} cells are not drawn."
+    note += "dashed line, within each split. "
+    note += f"Points of fewer than {FEWEST_CELLS} cells are not drawn."
     return write_around(figure, _title(methods, ece, pairs), note)
 
 

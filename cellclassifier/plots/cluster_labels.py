@@ -17,6 +17,7 @@ from cellclassifier.plots.style import DARK_GREY, short
 LETTERS_IN_A_LINE = 18
 MOST_LABELS = 40  # more of them leave no room for cells: those of the largest clusters are shown
 FRAME = 0.15  # between a label and its frame, in heights of its letters
+FEWEST_AROUND = 10  # cells that make a place dense, where a cluster has that many
 PIXELS = 4  # side of the squares in which cells are counted
 # What a label costs, in pixels that it stands away from its cluster: every cell that it covers.
 COVERS_OWN, COVERS_OTHER, COVERS_LABEL = 0.4, 3.0, 1e6
@@ -58,9 +59,10 @@ def _largest(names: np.ndarray) -> np.ndarray:
 def densest(places: np.ndarray) -> np.ndarray:
     """The place, (2,), of the cell that has a tenth of the others nearest around it.
 
-    The median of two clusters would lie between them.
+    The median of two clusters would lie between them. Of few cells ten are asked for, or half of
+    them: any two that lie side by side, perhaps among cells of another type, are no cluster.
     """
-    k = max(1, len(places) // 10)
+    k = max(1, len(places) // 10, min(len(places) // 2, FEWEST_AROUND))
     distances = KDTree(places).query(places, k=[k + 1])[0][:, 0]
     return places[distances.argmin()] if len(places) > 1 else places[0]
 

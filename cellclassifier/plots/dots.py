@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -17,6 +15,7 @@ from cellclassifier.plots.style import (
     PART_NAMES,
     color_of_method,
     in_a_line,
+    wrapped,
 )
 
 TEXT = {"font.size": 13, "axes.titlesize": 14, "text.parse_math": False}  # points, for a projector
@@ -89,7 +88,7 @@ def draw_other_parts(axes: Axes, means: pd.DataFrame) -> None:
 
 
 def fit_axis(axes: Axes, scores: pd.DataFrame, further: pd.DataFrame | None = None) -> None:
-    """Limits around the methods that look at genes; an arrow for the one beyond them.
+    """Limits around the methods that look at genes; an arrow for one whose bar is beyond them.
 
     further: other values that have to be inside, a row per method.
     """
@@ -97,11 +96,19 @@ def fit_axis(axes: Axes, scores: pd.DataFrame, further: pd.DataFrame | None = No
     values = [end for method in shown for end in ends(scores.loc[method])]
     if further is not None:
         values += further.loc[shown].stack().to_list()
+    if NO_GENES in scores.index and _reaches(scores.loc[NO_GENES], min(values), max(values)):
+        values += [scores.loc[NO_GENES, "mean"], *ends(scores.loc[NO_GENES])]
     low, high = min(values), max(values)
     margin = 0.06 * (high - low) or 0.05
     axes.set_xlim(low - margin, high + margin)
     if NO_GENES in scores.index and NO_GENES not in shown:
         _point_beyond(axes, scores.index.get_loc(NO_GENES), scores.loc[NO_GENES, "mean"])
+
+
+def _reaches(row: pd.Series, low: float, high: float) -> bool:
+    """Whether an error bar lies among the others', where an arrow and its number would cover it."""
+    begins, ends_at = ends(row)
+    return begins < high and ends_at > low
 
 
 def _point_beyond(axes: Axes, place: int, mean: float) -> None:
@@ -135,5 +142,4 @@ def write_around(figure: Figure, title: str, note: str) -> Figure:
 
 
 def _wrapped(figure: Figure, text: str, size: int) -> str:
-    width = int(figure.get_figwidth() * LETTERS_PER_INCH[size])
-    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+    return wrapped(text, int(figure.get_figwidth() * LETTERS_PER_INCH[size]))

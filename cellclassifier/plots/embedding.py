@@ -104,7 +104,7 @@ def _name_axes(axes: Axes, cells: ad.AnnData, basis: str, n_neighbors: int) -> N
 def _title(cells: ad.AnnData, basis: str, agreement: dict[str, float], n_neighbors: int) -> str:
     n_components = cells.obsm["X_pca"].shape[1]
     return (
-        f"{NAMES[basis]}: {agreement[basis]:.0%} of a cell's {n_neighbors} nearest neighbours here "
-        f"are of its own type\n({agreement['all']:.0%} in all {n_components} principal components "
-        f"of {cells.n_vars:,} genes; {cells.n_obs:,} cells)"
+        f"{NAMES[basis]}: {agreement[basis]:.0%} of a cell's {n_neighbors} nearest neighbours have "
+        f"its type\n({agreement['all']:.0%} in {n_components} principal components of "
+        f"{cells.n_vars:,} genes; {cells.n_obs:,} cells)"
     )

@@ -16,6 +16,9 @@ INCHES_PER_LETTER = 0.095  # of a number in its square
 SMALLEST_SQUARE = 0.5  # inches: the figure grows with the table, its letters do not shrink
 SMALLEST = 2.8  # inches of all squares: room for what is written beside the colour bar
 BAR, BAR_GAP = 0.25, 0.25  # inches
+# Relative luminance above which black has more contrast than white, 4.6 to 1 at least:
+# https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+BRIGHT = 0.179
 
 
 def annotated_heatmap(
@@ -55,6 +58,7 @@ def annotated_heatmap(
         ax=axes,
         cbar_ax=bar_axes,
     )
+    _color_texts(axes)
     _name(axes, table, column_names)
     return figure, axes
 
@@ -69,6 +73,22 @@ def _laid_out(width: float, height: float) -> tuple[Figure, Axes, Axes]:
     whole = figure.get_figwidth()
     axes = figure.add_axes((0, 0, width / whole, 1))
     return figure, axes, figure.add_axes(((width + BAR_GAP) / whole, 0, BAR / whole, 1))
+
+
+def _color_texts(axes: Axes) -> None:
+    """Black or white, whichever reads better: seaborn's white on khaki is lost on a projector."""
+    squares = axes.collections[0]
+    n_columns = squares.get_array().shape[1]
+    for text in axes.texts:  # none in a square without a value
+        column, row = map(int, text.get_position())
+        color = squares.get_facecolors()[row * n_columns + column]
+        text.set_color("black" if luminance(color) > BRIGHT else "white")
+
+
+def luminance(color: Sequence[float]) -> float:
+    """Relative luminance, 0 to 1, of red, green and blue as screens have them (sRGB, 0 to 1)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
 
 def _name(axes: Axes, table: pd.DataFrame, column_names: Sequence[str] | None) -> None:

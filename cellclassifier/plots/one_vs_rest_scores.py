@@ -48,6 +48,8 @@ def _texts(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
 
 def _title(mean: pd.Series, by: str) -> str:
     lowest = mean.index[-1]
-    finding = f"{short(lowest)} has the lowest AUROC, {mean[lowest]:.3f} ({by} negatives)"
+    finding = (
+        f"{by.capitalize()} negatives: {short(lowest)} has the lowest AUROC, {mean[lowest]:.3f}"
+    )
     above = int((mean >= 0.95).sum())
     return f"{finding};\n{above} of {len(mean)} types reach 0.95 or more"

@@ -93,12 +93,26 @@ def bare(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def wrapped(text: str, letters: int) -> str:
+    """Lines of at most so many letters; what a line is broken into is about equally long.
+
+    Else the last word of a title often stands alone.
+    """
+    return "\n".join(_broken(line, letters) for line in text.splitlines())
+
+
+def _broken(line: str, letters: int) -> str:
+    fewest = len(textwrap.wrap(line, letters))
+    widths = range(max(1, len(line) // max(1, fewest)), letters)
+    narrowest = (width for width in widths if len(textwrap.wrap(line, width)) <= fewest)
+    return textwrap.fill(line, next(narrowest, letters))
+
+
 def title_of_axes(axes: Axes, text: str, **options) -> None:
     """Left-aligned title, wrapped so that it is no wider than the figure."""
     figure = axes.get_figure()
     inches = figure.get_figwidth() * (1 - axes.get_position().x0)
-    lines = (textwrap.fill(line, int(inches * 10)) for line in text.splitlines())
-    axes.set_title("\n".join(lines), loc="left", **options)
+    axes.set_title(wrapped(text, int(inches * 10)), loc="left", **options)
 
 
 def title_above(figure: Figure, text: str, gap_inches: float = 0.1) -> Figure:
@@ -111,7 +125,7 @@ def title_above(figure: Figure, text: str, gap_inches: float = 0.1) -> Figure:
     box = figure.get_tightbbox()  # in inches
     width, height = figure.get_size_inches()
     letters = int(max(box.width, NARROWEST_TITLE) * LETTERS_PER_INCH)
-    text = "\n".join(textwrap.fill(line, letters) for line in text.splitlines())
+    text = wrapped(text, letters)
     place = {"x": box.x0 / width, "y": (box.y1 + gap_inches) / height}
     figure.suptitle(text, **place, ha="left", va="bottom", fontsize=TITLE_POINTS)
     return figure

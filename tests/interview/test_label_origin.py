@@ -92,6 +92,12 @@ def test_other_peoples_labels_are_never_called_computed(shared):
     assert labelling.origin_of_labels(cells).verdict != "computed"
 
 
+def test_an_open_sentence_says_how_far_from_decided_it_is():
+    """At z = +2.4, as for ifnb, "no difference beyond chance" would be wrong at 5 %."""
+    sentence = labelling.Origin(2792, 14053, 0.33, 0.76, 0.898, 0.910, 2.4).sentence
+    assert "too small a difference to decide (z within ±3);" in sentence
+
+
 def test_the_embedded_sample_leaves_it_open():
     cells = read_cells(CellsOptions())
     origin = labelling.origin_of_labels(cells)

@@ -58,6 +58,7 @@ def test_every_section_is_there(tmp_path, method):
     assert "accuracy 0.333" in card  # always the most frequent of three types of 16 cells
     assert f"| SHA-256 | `{'ab' * 32}` |" in card and "240 cells, 60 genes" in card
     assert ("xgboost" in card) == (method == "soft_vote")
+    assert "no finer ones" in card and "(`broad`) comes from the Cell Ontology" in card
     assert "cellclassifier annotate --model" in card and "cc.annotate(adata, model)" in card
 
 

@@ -100,6 +100,15 @@ def test_the_title_tells_of_all_cells():
     assert f"is {table['probability'].median():.2f}" in title
 
 
+def test_the_axes_say_what_the_umap_is_of():
+    places, table = annotated()
+    axes = everything(places, table).axes
+    names = {panel.get_xlabel() for panel in axes[:2]}
+    assert names == {"UMAP 1 (15 neighbours in the model's space of known types)"}
+    few = annotated_map(places[:8], table, np.arange(8)).axes[0]
+    assert few.get_xlabel().startswith("UMAP 1 (7 neighbours")
+
+
 def test_a_sample_is_drawn_and_all_cells_are_counted():
     places, table = annotated(2000)
     shown = np.arange(0, 2000, 10)

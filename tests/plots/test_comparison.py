@@ -123,6 +123,19 @@ def test_calibration_is_no_merit_of_majority():
     assert "Majority" not in finding(test, pairs_of(METHODS), "ece")
 
 
+def test_no_number_lies_on_the_bar_of_majority():
+    """Of one split, its calibration error may be 0.001 with an interval up to that of others."""
+    summary = summary_of(METHODS, n_splits=1)
+    learners = [method for method in METHODS if method != "majority"]
+    for method, ece in [*((name, 0.03) for name in learners), ("majority", 0.001)]:
+        summary.loc[method, ("ece", ["mean", "low", "high"])] = [ece, max(ece - 0.02, 0), 0.05]
+    axes = all_metrics(summary, pairs_of(METHODS), DATA).axes[-1]
+    assert axes.get_xlim()[0] < 0 and not axes.texts
+    summary.loc["majority", ("ece", "high")] = 0.002  # below all of them
+    axes = all_metrics(summary, pairs_of(METHODS), DATA).axes[-1]
+    assert axes.get_xlim()[0] > 0.002 and [text.get_text() for text in axes.texts] == ["0.00"]
+
+
 def test_score_against_time_draws_every_method():
     summary = summary_of(METHODS)
     axes = score_against_time(summary, pairs_of(METHODS), DATA).axes[0]

@@ -23,7 +23,7 @@ def test_confusion_shares_and_title():
     axes = figure.axes[0]
     np.testing.assert_allclose(axes.collections[0].get_array(), [[0.75, 0.25], [0, 1]])
     assert [text.get_text() for text in axes.texts if text.get_text()] == ["75%", "25%", "100%"]
-    title = figure.get_suptitle()
+    title = " ".join(figure.get_suptitle().split())
     assert "88% of a type's cells" in title and "25% of A are called B" in title
     assert [t.get_text() for t in axes.get_yticklabels()] == ["A  (4)", "B  (6)"]
 

@@ -71,13 +71,21 @@ def test_each_plane_names_itself_and_its_own_number():
     pca, umap = (drawn(SORTED, basis)[1] for basis in ("X_pca", "X_umap"))
     title = pca.get_suptitle()
     assert title.startswith("PCA: 61% of a cell's 15 nearest neighbours") and "83%" not in title
-    assert "90% in all 3 principal components of 7 genes; 400 cells" in " ".join(title.split())
+    assert "90% in 3 principal components of 7 genes; 400 cells" in " ".join(title.split())
     axes = pca.axes[0]
     assert axes.get_xlabel() == "PC 1 (21.0% of the variance)"
     assert axes.get_ylabel() == "PC 2 (7.0% of the variance)"
     title = umap.get_suptitle()
     assert title.startswith("UMAP: 83% of a cell's 15 nearest neighbours") and "61%" not in title
     assert umap.axes[0].get_xlabel() == "UMAP 1 (15 neighbours in 3 principal components)"
+
+
+@pytest.mark.parametrize("basis", ["X_pca", "X_umap"])
+def test_a_title_is_two_lines(basis):
+    """A word alone on a third line is what a plot of 2,000 genes and thousands of cells had."""
+    cells = cells_in_clusters(SORTED, n_cells=3000)
+    title = cells_in_plane(cells, basis, AGREEMENT, 15).get_suptitle()
+    assert title.count("\n") == 1
 
 
 def test_batches_have_a_panel_of_their_own_with_a_legend():
@@ -112,6 +120,14 @@ def test_a_cluster_in_two_parts_is_named_at_the_denser_one():
     left, right = rng.normal([0, 0], 0.1, (60, 2)), rng.normal([10, 0], 1, (60, 2))
     assert np.linalg.norm(densest(np.vstack([left, right]))) < 0.5
     assert densest(np.ones((1, 2))).tolist() == [1, 1]
+
+
+def test_a_small_cluster_is_named_where_most_of_its_cells_are():
+    """Not where two of them happen to lie side by side among cells of another type."""
+    rng = np.random.default_rng(0)
+    most, pair = rng.normal([0, 0], 1, (6, 2)), rng.normal([10, 0], 0.01, (2, 2))
+    assert np.linalg.norm(densest(np.vstack([pair, most]))) < 3
+    assert densest(np.array([[0.0, 0], [1, 0]])).tolist() == [0, 0]
 
 
 def test_labels_leave_the_limits_of_the_axes_alone():

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from figures import LONG_TYPES, predictions_of, texts_of
+from matplotlib.colors import to_rgb
 
 from cellclassifier.plots.confusion import confusion_matrix
-from cellclassifier.plots.heatmap import annotated_heatmap
+from cellclassifier.plots.heatmap import annotated_heatmap, luminance
 from cellclassifier.plots.interview import similarity
 from cellclassifier.plots.novelty import unknown_types
 
@@ -54,6 +55,23 @@ def test_letters_are_readable_and_fit_their_squares(draw, n_types):
     width, height = axes.bbox.width / columns, axes.bbox.height / rows
     boxes = [text.get_window_extent() for text in axes.texts]
     assert all(box.width < width and box.height < height for box in boxes)
+
+
+@pytest.mark.parametrize("colors", ["cividis", "Blues"])
+def test_numbers_stand_out_from_their_squares(colors):
+    """4.5 to 1, what WCAG asks of letters of this size, on every colour of the bar."""
+    table = pd.DataFrame(np.linspace(0, 1, 64).reshape(8, 8), list("abcdefgh"), list("abcdefgh"))
+    texts = np.full(table.shape, "0.50", dtype=object)
+    table.iloc[3, 4] = np.nan  # has no text
+    axes = annotated_heatmap(table, texts, "share", colors=colors)[1]
+    squares = np.delete(axes.collections[0].get_facecolors(), 3 * 8 + 4, axis=0)
+    for text, square in zip(axes.texts, squares, strict=True):
+        dark, bright = sorted(luminance(color) for color in (to_rgb(text.get_color()), square))
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5
+    # https://www.w3.org/TR/WCAG22/#dfn-relative-luminance: white, black, and red's weight
+    assert [luminance(c) for c in ((1, 1, 1), (0, 0, 0), (1, 0, 0))] == pytest.approx(
+        [1, 0, 0.2126]
+    )
 
 
 @pytest.mark.parametrize("n_types", [2, 13])

@@ -28,7 +28,7 @@ def open_sample(layer: str | None = None) -> CellSource:
         raise InputError(f"--layer {layer}: the {NAME} has no layers; leave it out or pass --cells")
     log.info(
         f"No cells.npy found: using the {NAME}, 700 cells. "
-        "For real data put cells.npy here or pass --cells FILE."
+        "For real data put cells.npy here or pass --cells FILE (--help lists the formats)."
     )
     logged = open_h5ad(sample_path(), "raw")
     counts = InMemory(counts_of_logged(logged.whole(), PRECISION))
