@@ -130,7 +130,7 @@ def decided(config: Config) -> Config:
             f"(--from-scratch). A pretrained start needs {geneformer.GET}, once, with network "
             "(44 MB)."
         )
-    has_cells = config.tokens or data.find_cells(config.cells)
+    has_cells = config.tokens or data.given_paths(config.cells)
     if config.quick or (result.from_scratch and not has_cells):
         quick = QUICK_FROM_SCRATCH if result.from_scratch else QUICK
         quick = {name: value for name, value in quick.items() if getattr(config, name) is None}

@@ -11,12 +11,14 @@ from typing import Self
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from cellclassifier import model_folder
 from cellclassifier.data.gene_counts import GeneCounts
-from cellclassifier.data.match_genes import match_genes
+from cellclassifier.data.library_size import LIBRARY_SIZE_FILE, CountedGenes
+from cellclassifier.data.match_genes import GeneMatch, match_genes
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 from cellclassifier.output.versions import made_with, versions_of
@@ -217,6 +219,7 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
 
     genes_: np.ndarray
     symbols_: np.ndarray  # of genes_, for cells whose genes are named otherwise
+    counted_: CountedGenes | None = None  # whose sum is a total; None: of all genes of a file
     jobs: int = 1  # threads to predict with
 
     @abstractmethod
@@ -225,6 +228,7 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
 
     def fit_with_outputs(self, x, targets, validation=None) -> dict[str, Outputs]:
         """As every classifier; counts of any layout and type, InputError for other values."""
+        self.counted_ = None
         validation = validation and (raw_counts(validation[0]), validation[1])
         return super().fit_with_outputs(raw_counts(x), targets, validation)
 
@@ -236,13 +240,19 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
         """Counts of ``genes_`` in their order; what is aligned already stays as it is."""
         if isinstance(cells, GeneCounts):
             return cells
-        return match_genes(self.genes_, self.symbols_, cells.var).align(cells.X)
+        return self.match(cells.var).align(cells.X)
+
+    def match(self, var: pd.DataFrame) -> GeneMatch:
+        """Where ``genes_`` are in a gene table, and which of its columns make a cell's total."""
+        match = match_genes(self.genes_, self.symbols_, var)
+        return match if self.counted_ is None else self.counted_.limit(match, var)
 
     def _note_inputs(self, x: ad.AnnData) -> None:
-        """Note the symbols of ``genes_``, var["gene_symbol"], by which other files may name them.
+        """Note which genes totals are sums of, and symbols by which other files may name genes.
 
-        A gene without a symbol goes by its id.
+        Symbols are var["gene_symbol"]; a gene without one goes by its id.
         """
+        self.counted_ = CountedGenes.of(x)
         known = x.var["gene_symbol"].astype(str).to_dict() if "gene_symbol" in x.var else {}
         self.symbols_ = np.array([known.get(gene, gene) for gene in self.genes_.tolist()])
 
@@ -262,6 +272,11 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
             "importance": (importance / max(importance.sum(), 1e-300)).tolist(),
         }
 
+    def _write_parts(self, folder: Path) -> dict:
+        if self.counted_ is not None:
+            self.counted_.save(folder / LIBRARY_SIZE_FILE)
+        return super()._write_parts(folder)
+
     @classmethod
     def _check_description(cls, description: dict, folder: Path) -> None:
         model_folder.check_genes(description, folder)
@@ -269,6 +284,8 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     def _restore(self, folder: Path, description: dict) -> None:
         self.genes_ = np.array(description["genes"])
         self.symbols_ = np.array(description["symbols"])
+        if LIBRARY_SIZE_FILE in description["files"]:  # older models have none
+            self.counted_ = CountedGenes.load(folder / LIBRARY_SIZE_FILE)
         super()._restore(folder, description)
         importance = np.asarray(self.gene_importance(), dtype=float)
         if importance.shape != self.genes_.shape or not np.isfinite(importance).all():

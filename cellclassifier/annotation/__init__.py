@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = expose(
     __name__,
     {
         "model": ["about", "find_genes", "load_annotator", "load_model"],
-        "names": ["folder_names"],
         "naming": ["Naming"],
         "predict": ["annotate_chunk", "summarize", "totals"],
         "write": [

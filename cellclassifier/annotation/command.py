@@ -120,7 +120,7 @@ def _files(config: Config) -> tuple[list[Path | None], list[str]]:
     paths = [data.find_cells(path) for path in config.cells or (None,)]
     if paths == [None]:
         return paths, [data.name_of(None)]
-    return paths, annotation.folder_names(paths)
+    return paths, data.distinct_names(paths)
 
 
 def _check_file(path: Path, name: str, config: Config) -> None:

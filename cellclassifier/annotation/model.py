@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from cellclassifier.data.match_genes import GeneMatch, match_genes, require_genes
+from cellclassifier.data.match_genes import GeneMatch, require_genes
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier, GeneClassifier
 from cellclassifier.protocol.single_label import SingleLabel
+
+log = logging.getLogger(__name__)
 
 
 def load_model(folder: Path | str) -> Classifier:
@@ -53,5 +56,11 @@ def find_genes(
 
     var: the matrix's gene table. Raises InputError for a share below ``min_share``, or for none.
     """
-    match = match_genes(model.genes_, model.symbols_, var)
-    return match, require_genes(match, model.gene_importance(), min_share, var)
+    match = model.match(var)
+    share = require_genes(match, model.gene_importance(), min_share, var)
+    if match.counted_share < 1:
+        log.info(
+            f"Library sizes are estimates: the file has genes that carry {match.counted_share:.1%} "
+            "of a training cell's counts."
+        )
+    return match, share

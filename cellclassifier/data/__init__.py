@@ -8,8 +8,10 @@ __getattr__, __dir__, __all__ = expose(
         "cell_types": ["known_cell_types"],
         "features": ["expression_of", "types_by_similarity"],
         "options": ["CellsOptions"],
+        "names_of_files": ["distinct_names"],
         "open": ["check_layer", "find_cells", "name_of", "open_cells", "write_annotated"],
         "read": ["read_cells"],
+        "studies": ["given_paths"],
         "texts": ["printable"],
     },
 )

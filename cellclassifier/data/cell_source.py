@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,9 @@ class CellSource:
 
     files: tuple[Path, ...] = ()
     """what the cells are made of, where that is not ``path`` alone"""
+
+    studies: Mapping[str, CellSource] | None = None
+    """by name, the sources that were joined, where the cells are those of several"""
 
     def __post_init__(self) -> None:
         if self.matrix.dtype.kind not in "biuf":

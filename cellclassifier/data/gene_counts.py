@@ -24,7 +24,8 @@ class GeneCounts:
     """(n_cells, n_genes) float32, zeros where the cells lack a gene"""
 
     totals: np.ndarray
-    """(n_cells,) float64, counts of all genes of each cell, whether among these or not"""
+    """(n_cells,) float64, counts of each cell, of genes among these and others: those that training
+    totals were sums of; estimated where a file lacks some of them (see ``library_size``)"""
 
     present: np.ndarray
     """(n_genes,) bool, which genes the cells' file has: absent is not the same as not expressed"""

@@ -45,6 +45,12 @@ class GeneMatch:
     n_folded: int = 0
     """columns that are the model's genes only if upper and lower case are the same"""
 
+    counted: np.ndarray | None = None
+    """(n_columns,) bool, of which columns a cell's total is the sum; None: of all that are genes"""
+
+    counted_share: float = 1.0
+    """share of a cell's total that these columns hold, 0 < share <= 1"""
+
     @property
     def found(self) -> np.ndarray:
         """Which of the model's genes the file has, (n_genes,) bool."""
@@ -71,16 +77,17 @@ class GeneMatch:
     def align(self, counts: sp.csr_matrix) -> GeneCounts:
         """Counts of the model's genes, in the model's order; columns of one gene are summed.
 
-        counts: (n_cells, n_columns) float32.
+        counts: (n_cells, n_columns) float32. Totals are estimates where ``counted_share`` is below
+        1: what the file lacks is taken to be in proportion.
         """
         if counts.shape[1] != len(self.target):
             raise ValueError(f"{counts.shape[1]} columns, expected {len(self.target)}")
         columns = np.flatnonzero(self.target >= 0)
         shape = len(self.target), len(self.genes)
         aligned = picked(counts, columns, self.target[columns], shape)
-        is_gene = self.target != NO_GENE
-        genes = counts if is_gene.all() else counts[:, is_gene]
-        return GeneCounts(aligned, total_counts(genes), self.found)
+        is_counted = self.target != NO_GENE if self.counted is None else self.counted
+        counted = counts if is_counted.all() else counts[:, is_counted]
+        return GeneCounts(aligned, total_counts(counted) / self.counted_share, self.found)
 
 
 def match_genes(genes: np.ndarray, symbols: np.ndarray, var: pd.DataFrame) -> GeneMatch:

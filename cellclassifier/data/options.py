@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class CellsOptions:
     """Which cells to read, and how: shared by every script."""
 
-    cells: Path | None = None
+    cells: Path | tuple[Path, ...] | None = None
     """raw counts: .npy, .h5ad, .zarr, .loom, .csv, .tsv, 10x .h5 or matrix folder, or a folder of
-    samples; default: ./cells.npy or data/cells.npy, else the embedded 700-cell sample"""
+    samples; several are joined by their common genes; default: ./cells.npy or data/cells.npy, else
+    the embedded 700-cell sample"""
+
+    genes_of: Path | None = None
+    """use only genes that this file has, too, for instance the cells to be annotated"""
+
+    level: Literal["fine", "common"] = "fine"
+    """common: labels of different studies as the types that they have in common ("CD14 Mono" and
+    "CD14+ Monocyte" as monocyte), by the Cell Ontology; fine: labels as they are"""
+
+    cell_types: Path | None = None
+    """CSV of labels and their Cell Ontology terms (label, term), beside the known ones"""
 
     label_key: str = "cell_type"
     """column of obs, or of --labels, that holds the labels"""
@@ -31,8 +43,8 @@ class CellsOptions:
     """layer that holds the raw counts; default: X, or where counts are found; "raw" for .raw"""
 
     group_key: str | None = None
-    """column of obs, or of --labels, whose groups (donors, batches; "sample" in a folder of
-    samples) are kept in one part each"""
+    """column of obs, or of --labels, whose groups (donors, batches; "study" of several
+    files, "sample" in a folder of samples) are kept in one part each"""
 
     ask_mygene: bool = False
     """look up symbols that the table lacks at mygene.info (one request, with a time limit)"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from cellclassifier.data.digests import sha256_of_all
 from cellclassifier.data.gene_counts import one_column_per_gene
 from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
-from cellclassifier.data.label_table import named_in, with_labels
+from cellclassifier.data.label_table import named_in
 from cellclassifier.data.labels import leave_out_untyped
-from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.studies import STUDY, at_level, open_studies
 from cellclassifier.data.validate import (
     check_groups,
     check_labels,
@@ -31,23 +32,25 @@ from cellclassifier.errors import escaped
 log = logging.getLogger(__name__)
 
 
-def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.AnnData:
+def read_cells(
+    options: CellsOptions | Path | str | Sequence[Path | str] | None = None, **more
+) -> ad.AnnData:
     """Read, validate and name: AnnData of raw counts, cells x genes.
 
-    options: which file, and how to read it; or the file alone. more: fields of ``CellsOptions``,
-    as in ``read_cells("my.h5ad", label_key="louvain")``.
+    options: which file, and how to read it; or the file alone, or a list of several. more: fields
+    of ``CellsOptions``, as in ``read_cells("my.h5ad", label_key="louvain")``.
 
     ``X`` is CSR float32 without stored zeros, ``obs["cell_type"]`` categorical, ``var_names`` the
-    gene ids of the file, ``var["gene_symbol"]`` their symbols where known, ``obs["group"]`` the
-    groups where asked for; ``uns["source"]`` has the file's name, SHA-256 and shape. Cells without
-    a label, or whose label says that they have no type, are left out (see ``labels.NO_TYPES``).
+    gene ids of the (first) file, ``var["gene_symbol"]`` their symbols where known, ``obs["group"]``
+    the groups where asked for, ``obs["study"]`` which of several files a cell is from;
+    ``uns["source"]`` has the file's name, SHA-256 and shape, and those of each of several. Cells
+    without a label, or whose label says that they have no type, are left out (see
+    ``labels.NO_TYPES``).
 
     Raises InputError, in one sentence, for anything that is not raw counts with labels.
     """
-    if not isinstance(options, CellsOptions):
-        options = CellsOptions(options and Path(options))
-    options = replace(options, **more)
-    source = with_labels(open_file(options.cells, options.layer), options.labels)
+    options = replace(_as_options(options), **more)
+    source = open_studies(options)
     cells = _validated(source, options)
     cells.var["gene_symbol"] = symbols_of(cells.var_names.to_numpy(str), options.ask_mygene)
     cells.uns["source"] = described(source)
@@ -56,21 +59,35 @@ def read_cells(options: CellsOptions | Path | str | None = None, **more) -> ad.A
     return drop_or_refuse_empty(cells, options.drop_empty_cells)
 
 
+def _as_options(options) -> CellsOptions:
+    if isinstance(options, CellsOptions):
+        return options
+    if isinstance(options, list | tuple):
+        return CellsOptions(tuple(map(Path, options)))
+    return CellsOptions(options and Path(options))
+
+
 def described(source: CellSource) -> dict:
-    """What a run record says of the file: its name, SHA-256 and shape."""
+    """What a run record says of the file: its name, SHA-256 and shape; "studies" of several."""
     shape = [source.n_cells, len(source.var)]
     digest = sha256_of_all(source.files or (source.path,))
-    return {"file": escaped(source.path.name), "sha256": digest, "shape": shape}
+    about = {"file": escaped(source.path.name), "sha256": digest, "shape": shape}
+    if source.studies:
+        about["studies"] = {name: described(study) for name, study in source.studies.items()}
+    return about
 
 
 def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
     obs, kept = source.obs(options.label_key, options.group_key), named_in(source, options.labels)
+    if source.studies:
+        obs[STUDY] = pd.Categorical(source.read_column(STUDY, "--group-key"))
     kept[kept] = leave_out_untyped(obs[kept], options.keep_labels, options.ignore_labels)
     counts = source.counts()
     check_names(source.obs_names, "cell name")
     check_present(source.var.index, "gene id")
     if not kept.all():
         counts, obs = counts[kept], obs[kept].copy()
+    obs["cell_type"] = at_level(obs["cell_type"], options)
     check_labels(obs)
     check_groups(obs)
     counts, var = _of_genes(counts, source.var)

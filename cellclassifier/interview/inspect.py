@@ -13,11 +13,10 @@ from anndata.utils import make_index_unique
 
 from cellclassifier.data import features
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
-from cellclassifier.data.label_table import with_labels
 from cellclassifier.data.labels import MISSING, with_type
-from cellclassifier.data.open import open_file
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import described
+from cellclassifier.data.studies import at_level, open_studies
 from cellclassifier.data.validate import (
     as_csr,
     check_groups,
@@ -72,7 +71,7 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     --drop-empty-cells they go). Raises InputError only where there is nothing to show: no
     file, no cells file, a matrix that does not fit its names.
     """
-    source = with_labels(open_file(options.cells, options.layer), options.labels)
+    source = open_studies(options)
     obs, var = source.obs(options.label_key, options.group_key), source.var
     suspicious: list[str] = []
     matrix = _tried(suspicious, source.counts)
@@ -86,6 +85,7 @@ def inspect_cells(options: CellsOptions) -> Inspected:
     if others:
         suspicious.append(f"{others}; training leaves them out (--keep-labels)")
     if typed.any():
+        obs.loc[typed, "cell_type"] = at_level(obs["cell_type"][typed], options)
         _tried(suspicious, check_labels, obs[typed])
     cells = ad.AnnData(matrix, obs=_shown(obs, typed))
     cells.var_names = _unique(var.index)

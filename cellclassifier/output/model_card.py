@@ -63,6 +63,7 @@ def _usage(description: dict) -> str:
 def _data(description: dict) -> str:
     data, cells = description.get("data", {}), description.get("n_cells", {})
     rows = [("file", verbatim(data["file"]))] if "file" in data else []
+    rows += [row for study in data.get("studies", {}).values() for row in _of_study(study)]
     if "sha256" in data:
         rows.append(("SHA-256", verbatim(data["sha256"])))
     if "shape" in data:
@@ -79,6 +80,12 @@ def _data(description: dict) -> str:
         "the study and its doi, tissue, chemistry, donors, and who gave the labels here."
     )
     return f"{table(('', ''), rows)}\n\n{source}" if rows else source
+
+
+def _of_study(study: dict) -> list[tuple[str, str]]:
+    size = "{:,} cells, {:,} genes".format(*study["shape"])
+    file = verbatim(study["file"])
+    return [(f"of which {file}", size), (f"SHA-256 of {file}", verbatim(study["sha256"]))]
 
 
 def _scores(description: dict) -> str:

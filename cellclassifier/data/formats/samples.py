@@ -33,31 +33,46 @@ def join_samples(path: Path, sources: dict[str, CellSource]) -> CellSource:
     if not len(genes):
         raise InputError(f"{path}: its samples ({', '.join(sources)}) have no gene in common")
     first = parts[0].var
+    places = [genes.get_indexer(part.var.index) for part in parts]
+    var = first[~first.index.duplicated()].loc[genes]
+    return one_below_the_other(path, sources, var, places, SAMPLE)
+
+
+def one_below_the_other(
+    path: Path,
+    sources: dict[str, CellSource],
+    var: pd.DataFrame,
+    places: list[np.ndarray],
+    key: str,
+) -> CellSource:
+    """Cells of all sources, with the genes of ``var``.
+
+    places: of every source, which of these genes each of its columns is, (n_columns,), negative for
+    none; key: the column of obs that holds the names of the sources.
+    """
+    parts = list(sources.values())
     names = [f"{cell}-{name}" for name, part in sources.items() for cell in part.obs_names]
-    picks = tuple(_pick(part.var.index, genes) for part in parts)
-    matrix = JoinedMatrix(tuple(part.matrix for part in parts), picks)
-    files = tuple(file for part in parts for file in part.files or (part.path,))
+    picks = tuple(pick(each, len(var)) for each in places)
     return CellSource(
         path,
         pd.Index(names, dtype=object),
-        first[~first.index.duplicated()].loc[genes],
-        matrix,
-        _reader(sources),
-        files=files,
+        var,
+        JoinedMatrix(tuple(part.matrix for part in parts), picks),
+        _reader(sources, key),
+        files=tuple(file for part in parts for file in part.files or (part.path,)),
     )
 
 
-def _pick(index: pd.Index, genes: pd.Index) -> sp.csr_matrix:
+def pick(places: np.ndarray, n_genes: int) -> sp.csr_matrix:
     """What a part's counts are multiplied with to become those of the genes, (columns, genes)."""
-    places = genes.get_indexer(index)
     columns = np.flatnonzero(places >= 0)
     ones = np.ones(len(columns), dtype=np.int8)
-    return sp.csr_matrix((ones, (columns, places[columns])), shape=(len(index), len(genes)))
+    return sp.csr_matrix((ones, (columns, places[columns])), shape=(len(places), n_genes))
 
 
-def _reader(sources: dict[str, CellSource]) -> Callable[[str, str], np.ndarray]:
+def _reader(sources: dict[str, CellSource], names: str) -> Callable[[str, str], np.ndarray]:
     def column(key: str, option: str) -> np.ndarray:
-        if key == SAMPLE:
+        if key == names:
             return np.repeat(np.array(list(sources), object), [s.n_cells for s in sources.values()])
         return np.concatenate([_labels(source, key, option) for source in sources.values()])
 

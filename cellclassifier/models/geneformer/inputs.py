@@ -6,6 +6,7 @@ import anndata as ad
 
 from cellclassifier.data.labels import leave_out_untyped
 from cellclassifier.data.read import read_cells
+from cellclassifier.data.studies import given_paths
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.stored_tokens import StoredTokens
 from cellclassifier.output.processes import is_first
@@ -22,7 +23,8 @@ def read_inputs(config) -> tuple[ad.AnnData, StoredTokens | None]:
     if config.tokens and config.save_tokens:
         raise InputError("--tokens and --save-tokens contradict each other: choose one")
     if config.tokens:
-        tokens = StoredTokens.read(config.tokens, config.cells)
+        files = given_paths(config.cells) if config.cells else ()
+        tokens = StoredTokens.read(config.tokens, *files)
         cells = tokens.cells()
         typed = leave_out_untyped(cells.obs, config.keep_labels, config.ignore_labels)
         return subset(cells if typed.all() else cells[typed].copy(), config), tokens

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cellclassifier.data.digests import sha256
+from cellclassifier.data.digests import sha256_of_all
 from cellclassifier.errors import InputError
 from cellclassifier.models.geneformer.batches import TokenCells
 from cellclassifier.models.geneformer.mapped_tokens import MappedTokens
@@ -109,11 +109,11 @@ class StoredTokens:
         log.info(f"Tokens of {len(self.obs):,} cells: {folder}")
 
     @classmethod
-    def read(cls, folder: Path, file: Path | None = None) -> StoredTokens:
+    def read(cls, folder: Path, *files: Path) -> StoredTokens:
         """Open what ``save`` wrote.
 
-        Raises InputError for any other folder, a damaged one, or where ``file`` is given and is
-        not what the tokens were made from.
+        Raises InputError for any other folder, a damaged one, or where ``files`` are given and
+        are not what the tokens were made from.
         """
         folder = Path(folder)
         if not (folder / MADE_FROM).is_file():
@@ -126,10 +126,10 @@ class StoredTokens:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise InputError(f"{folder} is damaged ({reason}): {AGAIN}") from error
         source = read.made_from["source"]
-        if file is not None and sha256(file) != source["sha256"]:
+        if files and sha256_of_all(files) != source["sha256"]:
             raise InputError(
-                f"the tokens in {folder} are those of another file ({source['file']}) than {file}: "
-                f"leave --cells out, or {AGAIN}"
+                f"the tokens in {folder} are those of another file ({source['file']}) than "
+                f"{files[0]}: leave --cells out, or {AGAIN}"
             )
         return read
 

@@ -83,7 +83,7 @@ def test_the_description_says_what_was_saved(models, saved):
     assert content["versions"]["numpy"] == np.__version__
 
 
-CONTENT = ["README.md", "model.json", "model.skops", "novelty.npz"]
+CONTENT = ["README.md", "library_size.json", "model.json", "model.skops", "novelty.npz"]
 
 
 def test_saving_replaces_the_folder_whole(saved, models, tmp_path):

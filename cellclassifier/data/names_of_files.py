@@ -1,16 +1,16 @@
-"""Where the annotations of each file go: its name, or as much of its path as tells it apart."""
+"""What files are called beside each other: by name, or as much of the path as is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from cellclassifier import data
+from cellclassifier.data.open import name_of
 from cellclassifier.errors import InputError
 
 
-def folder_names(paths: Sequence[Path]) -> list[str]:
-    """A relative folder for every file: ``filtered``, or ``a/filtered`` and ``b/filtered``.
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """A name for every file: ``filtered``, or ``a/filtered`` and ``b/filtered``.
 
     Files that differ in nothing but the end of their names keep it. "X" and "x" do not tell apart:
     on macOS and Windows they are one folder. Raises InputError where a file is given twice.
@@ -19,7 +19,7 @@ def folder_names(paths: Sequence[Path]) -> list[str]:
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
         raise InputError(f"{twice} is given twice: name every file once")
-    stems = [(*path.parent.parts[1:], data.name_of(path)) for path in paths]
+    stems = [(*path.parent.parts[1:], name_of(path)) for path in paths]
     full = [path.parts[1:] for path in paths]
     parts = [
         whole if stems.count(stem) > 1 else stem for stem, whole in zip(stems, full, strict=True)

@@ -1,4 +1,4 @@
-"""Folders of annotations: short where names differ, and never the same one twice."""
+"""Names of files: short where names differ, and never the same one twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellclassifier.annotation.names import folder_names
+from cellclassifier.data.names_of_files import distinct_names
 from cellclassifier.errors import InputError
 
 
@@ -24,7 +24,7 @@ from cellclassifier.errors import InputError
     ],
 )
 def test_names_are_the_shortest_that_tell_apart(paths, names):
-    assert folder_names([Path(path) for path in paths]) == names
+    assert distinct_names([Path(path) for path in paths]) == names
 
 
 PARTS = st.sampled_from(["a", "b", "a.b"])
@@ -38,11 +38,11 @@ PATHS = st.builds(
 
 @given(st.lists(PATHS, min_size=1, max_size=8, unique=True))
 def test_no_two_files_share_a_folder(paths):
-    names = folder_names(paths)
+    names = distinct_names(paths)
     assert len(set(names)) == len(paths)
     assert all(".." not in name and not name.startswith("/") for name in names)
 
 
 def test_a_file_twice_is_refused():
     with pytest.raises(InputError, match="given twice"):
-        folder_names([Path("/d/x.npy"), Path("/d/../d/x.npy")])
+        distinct_names([Path("/d/x.npy"), Path("/d/../d/x.npy")])
