@@ -20,7 +20,7 @@ from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.augmented.network import AugmentedNetwork, importance
 from cellclassifier.models.augmented.options import HIDDEN, AugmentedOptions
 from cellclassifier.models.augmented.task import ThinnedCells, scores_of
-from cellclassifier.models.neural.device import choose_device, use_threads
+from cellclassifier.models.neural.device import choose_device, one_thread
 from cellclassifier.models.neural.full_disk import writing
 from cellclassifier.models.neural.loop import train
 from cellclassifier.protocol.metrics import METRICS
@@ -61,7 +61,6 @@ class AugmentedClassifier(GeneClassifier):
             raise ValueError(f"{self.method} is for one label per cell, not {targets.kind}")
         options = self.options or AugmentedOptions()
         options.check()
-        use_threads(self.jobs)
         self.features_ = CountFeatures(options.n_genes).fit(cells, targets.labels)
         self.genes_ = self.features_.genes_
         known = GeneCounts.of(cells, self.genes_)
@@ -76,20 +75,16 @@ class AugmentedClassifier(GeneClassifier):
             mean, self.features_.scale_, len(targets.names), HIDDEN[self.method], options.dropout
         )
         device = choose_device(options.device)
-        with tempfile.TemporaryDirectory() as temporary:
+        with tempfile.TemporaryDirectory() as temporary, one_thread():
             folder = Path(self.checkpoints or temporary)
             trained = train(self.network_, task, options, self.seed, device, folder)
         self.network_.eval()
         self.history_ = pd.DataFrame(trained.history)
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
-        scores = scores_of(self.network_, cells)
+        with one_thread():
+            scores = scores_of(self.network_, cells)
         return Outputs(softmax(scores, axis=1), self.features_.transform(cells))
-
-    def use_jobs(self, jobs: int) -> None:
-        """Let torch compute with so many threads."""
-        super().use_jobs(jobs)
-        use_threads(jobs)
 
     def trial_table(self, scores: pd.DataFrame, split: int) -> pd.DataFrame:
         """One row, as ``Baseline.trial_table`` has one per grid point: there is no grid.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -30,6 +31,17 @@ def use_threads(jobs: int | None) -> None:
     """Let torch compute with so many threads; by default it takes the cores it may use."""
     if jobs:
         torch.set_num_threads(jobs)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread in this block: the same digits on any number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def has_bf16(device: torch.device) -> bool:
