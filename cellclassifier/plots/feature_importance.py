@@ -34,7 +34,7 @@ def importance(top: pd.DataFrame, score: pd.Series, n_repeats: int) -> Figure:
         layout="constrained",
     )
     _impurity_bars(mdi, top, rows, colors, n_repeats)
-    _permutation_points(permutation, top, rows, colors)
+    _permutation_points(permutation, top, rows, colors, n_repeats)
     _expression_levels(level, top, rows, colors, up)
     bare(mdi)
     bare(permutation)
@@ -66,7 +66,7 @@ def _impurity_bars(axes, top: pd.DataFrame, rows: np.ndarray, colors, n_repeats:
     axes.set(xlabel=words, ylabel="")
 
 
-def _permutation_points(axes, top: pd.DataFrame, rows: np.ndarray, colors) -> None:
+def _permutation_points(axes, top: pd.DataFrame, rows: np.ndarray, colors, n_repeats: int) -> None:
     mean, std = top["permutation_mean"], top["permutation_std"].fillna(0)
     axes.axvline(0, color=GREY, linewidth=1)
     for row, color in zip(rows, colors, strict=True):
@@ -77,7 +77,8 @@ def _permutation_points(axes, top: pd.DataFrame, rows: np.ndarray, colors) -> No
     low, high = (mean - std).min(), (mean + std).max()
     axes.set_xlim(min(-0.002, 1.1 * np.nan_to_num(low)), max(0.01, 1.1 * np.nan_to_num(high)))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set_xlabel("held-out AUROC lost\nwhen the gene is shuffled")
+    spread = " (± SD)" if n_repeats > 1 else ""
+    axes.set_xlabel(f"held-out AUROC lost{spread}\nwhen the gene is shuffled")
     axes.tick_params(axis="y", left=False)
 
 

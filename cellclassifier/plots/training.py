@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from cellclassifier.plots.dots import TEXT, write_around
 from cellclassifier.plots.style import COLORS, PART_COLORS, PART_NAMES, bare
 
-SCORE_COLOR, BEST_COLOR = COLORS[0], COLORS[3]
+BEST_COLOR = COLORS[3]
 
 
 @rc_context(TEXT)
@@ -27,7 +27,7 @@ def training_history(history: pd.DataFrame) -> Figure:
             label = PART_NAMES[part] if i == 0 else ""  # once in the legend
             loss = rows[f"{part}_loss"]
             losses.plot(rows["epoch"], loss, color=PART_COLORS[part], label=label, **style)
-        scores.plot(rows["epoch"], rows["val_macro_f1"], color=SCORE_COLOR, **style)
+        scores.plot(rows["epoch"], rows["val_macro_f1"], color=PART_COLORS["val"], **style)
         best = rows.loc[rows["val_macro_f1"].idxmax()]
         scores.plot(best["epoch"], best["val_macro_f1"], "*", color=BEST_COLOR, markersize=13)
     for axes in (losses, scores):

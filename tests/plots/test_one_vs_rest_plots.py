@@ -40,6 +40,7 @@ def test_bars_are_the_importances_and_letters_are_readable():
     table, score = one_type(["CD79A", "RPL13", "CD79A"])  # two ids may share a symbol
     figure = importance(table, score, 3)
     axes = figure.axes[0]
+    assert "(± SD)" in figure.axes[1].get_xlabel()
     bars = {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches}
     assert [bars[row] for row in range(3)] == pytest.approx(table["mdi_mean"].tolist())
     assert min(text.get_fontsize() for text in texts_of(figure)) >= 11
@@ -49,7 +50,9 @@ def test_bars_are_the_importances_and_letters_are_readable():
 
 
 def test_one_repeat_has_no_spread():
-    figure = importance(*one_type(["CD79A", "MS4A1"]), 1)
+    table, score = one_type(["CD79A", "MS4A1"])
+    figure = importance(table, score, 1)
+    assert "SD" not in figure.axes[1].get_xlabel()
     assert "±" not in figure.get_suptitle() and "†" not in figure.get_suptitle()
     assert "1,250 cells in a repeat" in figure.get_suptitle()
     assert "deviation" not in figure.axes[0].get_xlabel() and not figure.axes[0].lines

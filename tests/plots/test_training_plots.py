@@ -49,4 +49,6 @@ def test_every_split_has_its_lines_and_star():
     assert [len(axes.lines) for axes in (losses, scores)] == [4, 4]
     stars = [line.get_ydata()[0] for line in scores.lines if line.get_marker() == "*"]
     assert stars == [0.2, 0.3]
+    validation = losses.get_legend().legend_handles[1].get_color()  # the same cells, on both sides
+    assert {line.get_color() for line in scores.lines if line.get_marker() == "o"} == {validation}
     plt.close(figure)
