@@ -116,7 +116,8 @@ class AugmentedClassifier(GeneClassifier):
             raise InputError(f"{folder}/model.json names no method of this kind: train again")
         model = cls(method)
         n_genes, n_types = len(genes), len(description["types"])
-        network = AugmentedNetwork(np.zeros(n_genes), np.ones(n_genes), n_types, HIDDEN[method])
+        with torch.device("meta"):  # no memory before the file is known to hold as much
+            network = AugmentedNetwork(np.zeros(n_genes), np.ones(n_genes), n_types, HIDDEN[method])
         _fill(network, folder / WEIGHTS)
         model.network_ = network.eval()
         model.features_ = CountFeatures(n_genes)
@@ -137,6 +138,6 @@ def _fill(network: AugmentedNetwork, path: Path) -> None:
             raise ValueError("values that are no numbers")
         if not (weights["seen_genes.scale"] > 0).all():
             raise ValueError("a scale that is not above 0")
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, assign=True)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{path} does not fit the model ({error}): train again") from error
