@@ -44,10 +44,10 @@ def group_mixing(
     """Whether the nearest cells of a cell's type are of its own group more often than by chance.
 
     space: (n_cells, n_components), of a PCA; labels, groups: (n_cells,). One row per type that has
-    ``FEWEST_CELLS`` in two groups at least: cell_type, n_cells, n_groups, same_group_neighbors
+    ``FEWEST_CELLS`` in two groups at least: cell_type, n_cells, n_groups, same_group_share
     (share of the nearest cells of the type, mean over groups, so that a large one does not outvote
-    the others), by_chance (the same where groups are drawn at random) and separation: 0 by chance,
-    1 where groups do not touch. The k nearest, as in kBET (Buettner et al. 2019, doi
+    the others), chance_share (the same where groups are drawn at random) and separation: 0 by
+    chance, 1 where groups do not touch. The k nearest, as in kBET (Buettner et al. 2019, doi
     10.1038/s41592-018-0254-1), though without its test, which large samples always fail.
     """
     rng = np.random.default_rng(seed)
@@ -60,10 +60,10 @@ def group_mixing(
             continue
         same, chance = _same_group(space[kept], groups[kept], rng)
         rows.append((name, len(kept), (sizes >= FEWEST_CELLS).sum(), same, chance))
-    columns = ["cell_type", "n_cells", "n_groups", "same_group_neighbors", "by_chance"]
+    columns = ["cell_type", "n_cells", "n_groups", "same_group_share", "chance_share"]
     table = pd.DataFrame(rows, columns=columns)
-    chance = table["by_chance"]
-    table["separation"] = (table["same_group_neighbors"] - chance) / (1 - chance)
+    chance = table["chance_share"]
+    table["separation"] = (table["same_group_share"] - chance) / (1 - chance)
     return table.sort_values("separation", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -116,8 +116,8 @@ def _about_mixing(mixing: pd.DataFrame) -> list[tuple[str, str]]:
     split = mixing[mixing["separation"] >= SPLIT]
     if len(split):
         named = [
-            f"{printable(row.cell_type)} ({row.same_group_neighbors:.0%}, by chance "
-            f"{row.by_chance:.0%})"
+            f"{printable(row.cell_type)} ({row.same_group_share:.0%}, by chance "
+            f"{row.chance_share:.0%})"
             for row in split.itertuples()
         ]
         what = "the share of a cell's nearest neighbours within its type that are of its own group"

@@ -96,7 +96,7 @@ def _draw(axes: Axes, cells: ad.AnnData, key: str, colors: dict | None, **look) 
 def _explain(axes: Axes, shares: pd.Series, unknown: float) -> None:
     """What a ring means, and which types are too rare to be named on the map."""
     ring = axes.scatter([], [], s=60, color="white", edgecolor=DARK_GREY)
-    words = [f"faded, with a ring: of no known type ({unknown:.1%})"]
+    words = [f"faded, with a ring: like no known type ({unknown:.1%})"]
     rare = [short(name) for name in shares.index[shares < SMALLEST_SHARE]]
     if rare:
         more = f" and {len(rare) - MOST_LISTED} more" if len(rare) > MOST_LISTED else ""
@@ -112,6 +112,6 @@ def _title(table: pd.DataFrame, shares: pd.Series, n_shown: int) -> str:
     sample = "" if n_shown == len(table) else f"; {n_shown:,} of them are drawn"
     return (
         f"{short(shares.index[0])} is the most frequent prediction ({shares.iloc[0]:.0%} of "
-        f"{cells}{sample});\n{1 - table['known'].mean():.1%} of all cells are of no known type; "
+        f"{cells}{sample});\n{1 - table['known'].mean():.1%} of all cells look like no known type; "
         f"the median probability of a prediction is {table['probability'].median():.2f}"
     )

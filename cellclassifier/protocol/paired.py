@@ -19,7 +19,7 @@ What it can and cannot say:
 - Splits share cells: training parts overlap by about 70 %, which makes splits look more alike than
   new cells would (Nadeau and Bengio 2003, doi 10.1023/A:1024068626366).
 - A resample's calibration error is larger than that of the data, since its noise counts as error:
-  the ends of that interval lie high, those of differences do not.
+  it has no interval; differences, from which that cancels, have one.
 - It is about these cells. Another donor or laboratory is another question.
 """
 
@@ -41,6 +41,7 @@ N_SAMPLES = 4000  # enough for 5 % after the correction for 45 pairs, those of t
 AT_ONCE = 100  # resamples in memory: 8 MB for 10,000 test cells
 LEVEL = 0.05
 KEYS = ["method_a", "method_b", "metric"]
+IS_UNBIASED = np.array(COMPARED) != "ece"
 PAIRS = [*KEYS, "difference", "low", "high", "p_value", "p_holm", "n_splits", "n_cells"]
 SCORES = ["method", "metric", "mean", "low", "high", "n_splits", "n_cells"]
 
@@ -90,7 +91,8 @@ def compare(answers: AnswersOf, n_samples: int = N_SAMPLES) -> Comparison:
         plain, drawn = observed(chosen, splits), resampled(chosen, splits, n_samples)
         for a, b in couples:
             if a == b:
-                columns = {"metric": COMPARED, "mean": plain[a], **_interval(drawn[a]), **about}
+                ends = _interval(drawn[a][:, IS_UNBIASED], IS_UNBIASED)
+                columns = {"metric": COMPARED, "mean": plain[a], **ends, **about}
                 scores.append(pd.DataFrame({"method": a, **columns}))
             else:
                 columns = _differences(plain[a] - plain[b], drawn[a] - drawn[b]) | about
@@ -164,9 +166,12 @@ def _plain(answers: Answers) -> np.ndarray:
     return answers.scores(np.ones((1, len(answers.cells))))[0]
 
 
-def _interval(drawn: np.ndarray) -> dict[str, np.ndarray]:
-    low, high = np.quantile(drawn, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
-    return {"low": low, "high": high}
+def _interval(drawn: np.ndarray, of: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Ends of the columns of ``drawn``; of: (n_metrics,) bool, whose they are, NaN for others."""
+    of = np.ones(drawn.shape[1], dtype=bool) if of is None else of
+    ends = np.full((2, len(of)), np.nan)
+    ends[:, of] = np.quantile(drawn, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+    return {"low": ends[0], "high": ends[1]}
 
 
 def _differences(plain: np.ndarray, drawn: np.ndarray) -> dict[str, object]:

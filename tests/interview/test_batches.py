@@ -43,8 +43,8 @@ def test_shares_are_those_of_all_distances():
         chance = np.mean([((own == g).sum() - 1) / (len(own) - 1) for g in "ab"])
         row = table.loc[name]
         assert row["n_cells"] == len(x) and row["n_groups"] == 2
-        assert row["same_group_neighbors"] == pytest.approx(expected)
-        assert row["by_chance"] == pytest.approx(chance)
+        assert row["same_group_share"] == pytest.approx(expected)
+        assert row["chance_share"] == pytest.approx(chance)
         assert row["separation"] == pytest.approx((expected - chance) / (1 - chance))
 
 
@@ -109,7 +109,7 @@ def mixing_table(*separations) -> pd.DataFrame:
     n = len(separations)
     names = [f"type {i}" for i in range(n)]
     columns = {"cell_type": names, "n_cells": 50, "n_groups": 2}
-    shares = {"same_group_neighbors": 0.5 + np.array(separations) / 2, "by_chance": 0.5}
+    shares = {"same_group_share": 0.5 + np.array(separations) / 2, "chance_share": 0.5}
     return pd.DataFrame(columns | shares | {"separation": separations})
 
 

@@ -87,7 +87,7 @@ def test_names_on_the_map_carry_the_share_of_all_cells():
     named = shares[shares >= 0.01]
     assert names_on(left) == sorted(f"{name} {share:.0%}" for name, share in named.items())
     (words,) = [text.get_text() for text in left.get_legend().get_texts()]
-    assert words.startswith("faded, with a ring: of no known type (25.0%)")
+    assert words.startswith("faded, with a ring: like no known type (25.0%)")
     assert words.endswith("not named, under 1%: rare")
 
 
@@ -96,7 +96,7 @@ def test_the_title_tells_of_all_cells():
     title = " ".join(everything(places, table).get_suptitle().split())
     counts = table["predicted"].value_counts()
     expected = f"{counts.index[0]} is the most frequent prediction ({counts.iloc[0] / 200:.0%} of "
-    assert title.startswith(expected + "200 cells); 25.0% of all cells are of no known type")
+    assert title.startswith(expected + "200 cells); 25.0% of all cells look like no known type")
     assert f"is {table['probability'].median():.2f}" in title
 
 
@@ -141,4 +141,4 @@ def test_two_files_of_one_model_have_the_same_colours():
 @pytest.mark.parametrize(("known", "share"), [(0, "100.0%"), (1, "0.0%")])
 def test_cells_that_are_all_known_or_all_unknown_can_be_drawn(known, share):
     title = everything(*annotated(known=known)).get_suptitle()
-    assert f"{share} of all cells are of no known type" in title
+    assert f"{share} of all cells look like no known type" in title

@@ -133,8 +133,8 @@ def _importances(genes: list[pd.DataFrame]) -> pd.DataFrame:
     columns = {}
     for name in ("mdi", "permutation"):
         values = pd.concat([table[name] for table in genes], axis=1).astype(float)
-        columns[f"{name}_mean"] = mean = values.mean(axis=1)  # of those that are not NaN
-        columns[f"{name}_std"] = values.std(axis=1).where(values.count(axis=1) > 1, 0 * mean)
+        columns[f"{name}_mean"] = values.mean(axis=1)  # of those that are not NaN
+        columns[f"{name}_std"] = values.std(axis=1)  # none of one repeat
     return pd.DataFrame(columns)
 
 
