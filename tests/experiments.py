@@ -81,6 +81,9 @@ class Quiet:
     def doing(self, text: str) -> None:
         pass
 
+    def starting(self, text: str) -> None:
+        pass
+
     def add(self) -> None:
         pass
 

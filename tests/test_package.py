@@ -118,7 +118,8 @@ def test_the_command_annotates_from_any_folder(bin_folder, tmp_path_factory, tmp
     someone_else_s_repository(bin_folder.parent)
     command = (bin_folder / "cellclassifier", "annotate", "--model", model, "--cells", "new.h5ad")
     said = succeed(*command, "--jobs", 1, cwd=tmp_path).splitlines()
-    assert said[0].startswith("Genes: ") and "== new.h5ad" in said
+    assert said[0] == "Opening new ..." and said[1].startswith("Genes: ")
+    assert "== new.h5ad" in said
     assert said[-1] == f"Outputs: {tmp_path}/model_output/annotations"
     names = {"about.json", "annotations.csv", "probabilities.parquet", "summary.csv", "totals.csv"}
     assert files_of(tmp_path / "model_output/annotations/new") == names

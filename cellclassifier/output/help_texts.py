@@ -32,10 +32,13 @@ def help_texts() -> ConstructorRegistry:
 
 
 def _options(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """The fields of a dataclass; None of anything else, which tyro then knows itself."""
+    """The fields of a dataclass; None of anything else, which tyro then knows itself.
+
+    So it does its own wrapper of subcommands, whose field is of no type that could be named.
+    """
     from tyro.constructors import StructConstructorSpec
 
-    if not dataclasses.is_dataclass(info.type):
+    if not dataclasses.is_dataclass(info.type) or getattr(info.type, "__parameters__", ()):
         return None
     types, fields = get_type_hints(info.type), dataclasses.fields(info.type)
     specs = tuple(_option(info.type, field, types[field.name]) for field in fields)
