@@ -23,7 +23,7 @@ test: $(VENV)/.dev  ## set up, run the tests but for the slow ones (two minutes 
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(TESTS)
 
 test-all: $(VENV)/.dev  ## every test: also killed runs, torchrun, many random examples
-	$(BIN)/python -m pytest --hypothesis-profile thorough $(TESTS)
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile thorough $(TESTS)
 
 lint: $(VENV)/.dev  ## set up, check style
 	$(BIN)/ruff check .
