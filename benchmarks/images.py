@@ -10,7 +10,7 @@ from benchmarks.common import ROOT, run_measured, script
 from benchmarks.data_sets import REPORTED_SEED
 
 IMAGES = {
-    "multiclass_baselines.py": ("macro_f1_comparison", "confusion_soft_vote"),
+    "multiclass_baselines.py": ("metrics", "confusion_soft_vote"),
     "binary_rf.py": ("binary_rf_markers",),
 }
 

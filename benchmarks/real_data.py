@@ -63,7 +63,8 @@ def measure(data: DataSet, arguments: list, config: Config) -> tuple[pd.DataFram
     rows = scores[scores["dataset"] == "test"].groupby("method", sort=False)[list(METRICS)]
     table = rows.agg(["mean", "std"])
     table.columns = [f"{metric}_{value}" for metric, value in table.columns]
-    facts = {"data": data.name, "n_cells": n_cells, "n_types": types, "n_splits": config.n_splits}
+    n_splits = scores["split"].nunique()  # of two groups there are two
+    facts = {"data": data.name, "n_cells": n_cells, "n_types": types, "n_splits": n_splits}
     return table.reset_index().assign(**facts), run["data"]
 
 
