@@ -10,6 +10,7 @@ import pytest
 from figures import pairs_of, reliability_of, summary_of
 from planes import cells_in_clusters
 
+from cellclassifier.models.one_vs_rest.tables import IMPORTANCE_COLUMNS
 from cellclassifier.output.files import write_figure
 from cellclassifier.plots import (
     against_time,
@@ -40,14 +41,7 @@ def _close_figures():
 
 
 def importances() -> pd.DataFrame:
-    numbers = [
-        "mdi_mean",
-        "mdi_std",
-        "permutation_mean",
-        "permutation_std",
-        "log1p_cp10k_in",
-        "log1p_cp10k_out",
-    ]
+    numbers = [n for n in IMPORTANCE_COLUMNS if n.startswith(("mdi", "permutation", "log1p"))]
     table = pd.DataFrame(RNG.random((N, len(numbers))), columns=numbers)
     return table.assign(gene_symbol=NAMES)
 

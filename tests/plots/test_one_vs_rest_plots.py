@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from cellclassifier.data.features import log_normalize
 from cellclassifier.data.gene_counts import total_counts
 from cellclassifier.models.one_vs_rest import tables
+from cellclassifier.models.one_vs_rest.tables import IMPORTANCE_COLUMNS
 from cellclassifier.plots.dot_plot import marker_dots, markers
 from cellclassifier.plots.feature_importance import importance
 from cellclassifier.plots.handling_genes import flagged, note_on
@@ -22,14 +23,7 @@ from cellclassifier.plots.one_vs_rest_scores import auroc_heatmap
 
 def one_type(symbols) -> tuple[pd.DataFrame, pd.Series]:
     """An importance table and a row of results, of one type."""
-    numbers = [
-        "mdi_mean",
-        "mdi_std",
-        "permutation_mean",
-        "permutation_std",
-        "log1p_cp10k_in",
-        "log1p_cp10k_out",
-    ]
+    numbers = [n for n in IMPORTANCE_COLUMNS if n.startswith(("mdi", "permutation", "log1p"))]
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.random((len(symbols), len(numbers))), columns=numbers)
     score = {"Cell Type": "B", "Negative Sampling": "even", "AUROC": 0.9, "AUROC Std": 0.0}
