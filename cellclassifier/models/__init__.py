@@ -5,9 +5,6 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "augmented.options": ["AugmentedOptions"],
-        "baselines.options": ["METHODS"],
-        "baselines.recipes": ["RECIPES"],
         "baselines.tables": ["grid_table"],
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
