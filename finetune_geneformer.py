@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 from cellclassifier import cli, data, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.models import geneformer
+from cellclassifier.models.geneformer import options as geneformer_options
 from cellclassifier.models.geneformer.options import GeneformerOptions
 from cellclassifier.options import RunOptions, require_positive
 from cellclassifier.protocol.options import SplitOptions
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # For --quick, and for the embedded sample without pretrained weights: minutes on 2 cores.
-QUICK = {"n_splits": 1, "max_tokens": 96, "max_cells": 2000}
-QUICK_FROM_SCRATCH = QUICK | {"epochs": 8, "pretrain_epochs": 3}
+QUICK = {"n_splits": 1, "max_cells": 2000} | geneformer_options.QUICK
+QUICK_FROM_SCRATCH = QUICK | geneformer_options.QUICK_FROM_SCRATCH
 # What an option means that was not given; None until then, since --quick overrides no other.
 DEFAULTS = {"n_splits": 3, "max_tokens": 2048, "pretrain_epochs": 0}
 METHOD = "geneformer"

@@ -14,6 +14,9 @@ from cellclassifier.models.neural.options import TrainingOptions, require_at_lea
 # larger steps and more of them, and nothing in them is worth freezing.
 PRETRAINED = {"freeze_layers": 3, "epochs": 3, "learning_rate": 5e-5, "batch_size": 8}
 FROM_SCRATCH = {"freeze_layers": 0, "epochs": 15, "learning_rate": 5e-4, "batch_size": 16}
+# For a first look on a CPU; the second where the start is random.
+QUICK = {"max_tokens": 96}
+QUICK_FROM_SCRATCH = QUICK | {"epochs": 8, "pretrain_epochs": 3}
 
 
 @dataclass(frozen=True)
