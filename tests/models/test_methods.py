@@ -20,7 +20,7 @@ def test_every_name_makes_a_model_of_that_name(name, quick):
 
 def test_unknown_and_repeated_names_are_refused_with_those_that_may_be():
     with pytest.raises(
-        InputError, match=r"unknown method svm: expected .*augmented_network$"
+        InputError, match="unknown method svm: expected "
     ):
         methods.require_known(("gbdt", "svm"))
     with pytest.raises(InputError, match="unknown method geneformer"):
