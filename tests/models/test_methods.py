@@ -19,9 +19,7 @@ def test_every_name_makes_a_model_of_that_name(name, quick):
 
 
 def test_unknown_and_repeated_names_are_refused_with_those_that_may_be():
-    with pytest.raises(
-        InputError, match="unknown method svm: expected "
-    ):
+    with pytest.raises(InputError, match="unknown method svm: expected "):
         methods.require_known(("gbdt", "svm"))
     with pytest.raises(InputError, match="unknown method geneformer"):
         methods.require_known(("geneformer",))
