@@ -30,8 +30,9 @@ CONSOLE = (
     "Name cells' types from single-cell RNA counts. With --version, say which version this is."
 )
 NOBODY_READS = 128 + 13  # the exit code that shells give to a process that SIGPIPE ended
-# Libraries of the networks, which "pip install cellclassifier" leaves out.
-EXTRA = ("torch", "transformers", "datasets", "huggingface_hub", "safetensors")
+# Libraries that "pip install cellclassifier" leaves out, and the extra that has each.
+EXTRA = dict.fromkeys(("torch", "safetensors"), "networks")
+EXTRA |= dict.fromkeys(("transformers", "datasets", "huggingface_hub"), "geneformer")
 
 if stopping.is_started_here():  # scripts import this module first, before what takes a second
     stopping.end_at_once(f"Stopped. {KEPT}" if is_first() else "")
@@ -141,7 +142,7 @@ def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
-        need = "pip install 'cellclassifier[geneformer]'"
+        need = f"pip install 'cellclassifier[{EXTRA[error.name]}]'"
         sys.exit(_fail(f"error: {error.name} is not installed, and this model needs it: {need}", 2))
     except OSError as error:
         if error.errno is None:

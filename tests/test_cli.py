@@ -368,11 +368,17 @@ def test_threads_are_as_before_once_a_script_ends(shell):
             ModuleNotFoundError("No module named 'torch'", name="torch"),
             2,
             "error: torch is not installed, and this model needs it: pip install "
+            "'cellclassifier[networks]'",
+        ),
+        (
+            ModuleNotFoundError("No module named 'transformers'", name="transformers"),
+            2,
+            "error: transformers is not installed, and this model needs it: pip install "
             "'cellclassifier[geneformer]'",
         ),
         (ModuleNotFoundError("No module named 'pandas'", name="pandas"), None, None),
     ],
-    ids=["bug", "memory", "Ctrl-C", "SIGTERM", "torch", "pandas"],
+    ids=["bug", "memory", "Ctrl-C", "SIGTERM", "torch", "transformers", "pandas"],
 )
 def test_an_error_is_told_in_one_line_unless_it_is_ours(shell, capsys, error, code, line):
     def main(config):

@@ -160,11 +160,12 @@ print(adata.obs["predicted_cell_type"].notna().sum(), sorted(adata.obsm))
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
-    """What pyproject.toml asks for on this machine, by name."""
-    lines = [*PROJECT["dependencies"]]
+    """What pyproject.toml asks for on this machine, by name; extras may build on extras."""
+    found = [Requirement(line) for line in PROJECT["dependencies"]]
     for extra in extras:
-        lines += PROJECT["optional-dependencies"][extra]
-    found = [Requirement(line) for line in lines]
+        own = [Requirement(line) for line in PROJECT["optional-dependencies"][extra]]
+        inner = [name for one in own if one.name == "cellclassifier" for name in one.extras]
+        found += [*own, *requirements(*inner).values()]
     return {one.name: one for one in found if one.marker is None or one.marker.evaluate()}
 
 

@@ -1,0 +1,58 @@
+"""Minibatches with enough cells of rare types."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cellclassifier.models.neural.balance import balanced_batches, cells_per_type
+
+CODES = np.repeat(np.arange(4), [900, 80, 15, 5])
+
+
+def batches(codes=CODES, size=100, balance=0.5, least=4, seed=0):
+    return balanced_batches(codes, size, balance, least, np.random.default_rng(seed))
+
+
+def test_there_are_as_many_batches_as_the_cells_fill_and_each_is_about_as_large():
+    found = batches()
+    assert len(found) == 10
+    assert all(abs(len(batch) - 100) <= 4 for batch in found)
+    assert np.mean([len(batch) for batch in found]) == pytest.approx(100, abs=2)
+
+
+@pytest.mark.parametrize("balance", [0, 0.5, 1])
+def test_every_type_has_enough_cells_in_every_batch(balance):
+    counts = np.array(
+        [np.bincount(CODES[batch], minlength=4) for batch in batches(balance=balance)]
+    )
+    assert counts.min() >= 4
+
+
+def test_with_many_types_they_take_turns_and_have_enough_or_none():
+    codes = np.repeat(np.arange(60), np.arange(1, 61))
+    found = [np.bincount(codes[batch], minlength=60) for batch in batches(codes, 64)]
+    counts = np.array(found)
+    assert set(np.unique(counts[counts < 4])) == {0}
+    assert (counts.sum(axis=0) > 0).mean() > 0.9
+
+
+def test_a_type_s_cells_come_in_turns():
+    """No cell of a type comes a second time before all have come once."""
+    drawn = np.concatenate(batches())
+    for code in range(4):
+        cells = np.flatnonzero(code == CODES)
+        times = np.bincount(drawn, minlength=len(CODES))[cells]
+        assert times.max() - times.min() <= 1
+
+
+def test_shares_follow_the_balance():
+    assert cells_per_type([90, 10], 100, 0, 0) == pytest.approx([90, 10])
+    assert cells_per_type([90, 10], 100, 1, 0) == pytest.approx([50, 50])
+    assert cells_per_type([81, 9, 9], 100, 0.5, 0) == pytest.approx([60, 20, 20])
+
+
+def test_the_same_seed_draws_the_same_batches():
+    first, again, other = batches(), batches(), batches(seed=1)
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any(len(a) != len(b) or (a != b).any() for a, b in zip(first, other, strict=True))
