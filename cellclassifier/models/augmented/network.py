@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-LARGEST_VALUE = 5.0  # standard deviations from the mean
+from cellclassifier.models.augmented.layers import LARGEST_VALUE
 
 
 class SeenGenes(nn.Module):
@@ -27,28 +27,22 @@ class SeenGenes(nn.Module):
 
 
 class AugmentedNetwork(nn.Module):
-    """A linear softmax (``hidden`` 0), or a network of one hidden layer."""
+    """A linear softmax, or a network of one hidden layer.
 
-    def __init__(self, mean: np.ndarray, scale: np.ndarray, n_types: int, hidden: int, dropout=0.0):
+    widths: genes, hidden units if there are any, types; dropout: share of the hidden units.
+    """
+
+    def __init__(self, mean: np.ndarray, scale: np.ndarray, widths: tuple[int, ...], dropout=0.0):
         super().__init__()
         self.seen_genes = SeenGenes(mean, scale)
-        n_genes = len(mean)
+        *hidden, n_types = widths[1:]
         self.body = (
-            nn.Sequential(nn.Linear(n_genes, hidden), nn.ReLU(), nn.Dropout(dropout))
+            nn.Sequential(nn.Linear(widths[0], *hidden), nn.ReLU(), nn.Dropout(dropout))
             if hidden
             else nn.Identity()
         )
-        self.head = nn.Linear(hidden or n_genes, n_types)
+        self.head = nn.Linear(widths[-2], n_types)
 
     def forward(self, values: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """Scores of the types, (B, n_types)."""
         return self.head(self.body(self.seen_genes(values, seen)))
-
-
-def importance(network: AugmentedNetwork) -> np.ndarray:
-    """How strongly the scores lean on each gene, (n_genes,): the weights along all paths."""
-    with torch.no_grad():
-        weights = network.head.weight.abs()  # (n_types, hidden or n_genes)
-        if not isinstance(network.body, nn.Identity):
-            weights = weights @ network.body[0].weight.abs()
-        return weights.sum(dim=0).cpu().numpy()

@@ -17,6 +17,10 @@ class AugmentedOptions(TrainingOptions):
     n_genes: int = 2000
     """genes to select, by ANOVA F"""
 
+    n_networks: int = 2
+    """networks that are trained, with other random numbers; their mean probability counts;
+    one if linear"""
+
     dropout: float = 0.3
     """share of the hidden units that are left out at random while learning"""
 
@@ -47,7 +51,7 @@ class AugmentedOptions(TrainingOptions):
     def check(self) -> None:
         """Raise InputError for a value out of range."""
         super().check()
-        require_at_least(self, 1, "n_genes")
+        require_at_least(self, 1, "n_genes", "n_networks")
         for name, limit in (("least_share", 1), ("most_dropped", 1), ("balance", 1)):
             if not 0 <= getattr(self, name) <= limit:
                 option = name.replace("_", "-")

@@ -1,0 +1,1 @@
+"""Leaving whole studies out: cells, scores, strangers, and other people's classifiers."""
