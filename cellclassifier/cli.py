@@ -31,7 +31,7 @@ CONSOLE = (
 )
 NOBODY_READS = 128 + 13  # the exit code that shells give to a process that SIGPIPE ended
 # Libraries that "pip install cellclassifier" leaves out, and the extra that has each.
-EXTRA = dict.fromkeys(("torch", "safetensors"), "networks")
+EXTRA = dict.fromkeys(("torch",), "networks")
 EXTRA |= dict.fromkeys(("transformers", "datasets", "huggingface_hub"), "geneformer")
 
 if stopping.is_started_here():  # scripts import this module first, before what takes a second
