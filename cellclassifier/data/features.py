@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_selection import f_classif
 
 from cellclassifier.data.gene_counts import GeneCounts, total_counts
+from cellclassifier.data.pearson_residuals import residual_variances
 from cellclassifier.errors import InputError
 
 TARGET_COUNTS = 10_000  # counts per cell after library-size normalisation
-SELECTIONS = ("anova", "dispersion")
+SELECTIONS = ("anova", "dispersion", "pearson")
 VALUES = ("log", "rank")
 
 
@@ -25,7 +26,8 @@ class CountFeatures(TransformerMixin, BaseEstimator):
     ----------
     n_genes : how many genes are kept (all, when there are fewer).
     selection : "anova" keeps the genes whose mean log expression differs most between the types
-        (F statistic); "dispersion" those of highest normalised dispersion, labels unseen.
+        (F statistic); "dispersion" those of highest normalised dispersion, labels unseen; "pearson"
+        those whose Pearson residuals vary most, labels unseen.
     values : "log" is log(1 + counts per 10,000); "rank" is ``within_cell_ranks``.
     scale : divide every gene by its standard deviation over the training cells (no centring, so
         that zeros stay zeros and the matrix sparse).
@@ -154,6 +156,8 @@ def gene_scores(counts: sp.csr_matrix, labels: np.ndarray, selection: str) -> np
             seen_scores, _ = f_classif(log_normalize(counts, totals)[:, seen], labels)
     elif selection == "dispersion":
         seen_scores = normalized_dispersion(normalize(counts, totals)[:, seen])
+    elif selection == "pearson":
+        seen_scores = residual_variances(counts)[seen]
     else:
         raise ValueError(f"selection is {selection!r}, expected one of {SELECTIONS}")
     scores[seen] = np.nan_to_num(seen_scores, nan=-np.inf, posinf=np.finfo(float).max)

@@ -1,6 +1,8 @@
 """What the networks share, whatever they learn from: one loop, its checkpoints, devices, batches.
 
 options       how long and how fast a network learns; readable without torch
+losses        losses between the samples of a minibatch
+balance       minibatches with enough cells of rare types
 task          what a network learns: its batches, its loss, its validation
 loop          epochs, steps, early stopping, memory that is full
 checkpoints   where an interrupted loop goes on

@@ -1,4 +1,4 @@
-"""Losses between the cells of a minibatch: plain loops say the same, and nothing to compare is 0."""
+"""Losses between the cells of a minibatch: as plain loops say, and 0 with nothing to compare."""
 
 from __future__ import annotations
 
