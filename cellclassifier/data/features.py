@@ -15,6 +15,7 @@ from cellclassifier.data.pearson_residuals import residual_variances
 from cellclassifier.errors import InputError
 
 TARGET_COUNTS = 10_000  # counts per cell after library-size normalisation
+LARGEST_VALUE = 5.0  # standard deviations from the mean that a network is shown
 SELECTIONS = ("anova", "dispersion", "pearson")
 VALUES = ("log", "rank")
 

@@ -11,11 +11,10 @@ import scipy.sparse as sp
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from cellclassifier.data.features import log_normalize
+from cellclassifier.data.features import LARGEST_VALUE, log_normalize
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 
-LARGEST_VALUE = 5.0  # standard deviations from the mean
 SCALE = "seen_genes.scale"
 STORED = {"mean": "seen_genes.mean", "scale": SCALE}
 LAYERS = ("body.0", "head")

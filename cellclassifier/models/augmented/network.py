@@ -6,24 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from cellclassifier.models.augmented.layers import LARGEST_VALUE
-
-
-class SeenGenes(nn.Module):
-    """Standardised expression, in which a gene that is not seen has its training mean.
-
-    mean, scale: of log-normalised expression in the training cells, (n_genes,).
-    """
-
-    def __init__(self, mean: np.ndarray, scale: np.ndarray):
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
-
-    def forward(self, values: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        """values: log(1 + counts per 10,000), (B, G); seen: (B, G) bool."""
-        z = (values - self.mean) / self.scale  # (B, G)
-        return z.clamp(-LARGEST_VALUE, LARGEST_VALUE) * seen
+from cellclassifier.models.neural.seen_genes import SeenGenes
 
 
 class AugmentedNetwork(nn.Module):

@@ -9,13 +9,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from cellclassifier.data.augment import seen_genes, thinned
-from cellclassifier.data.features import log_normalize
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.models.augmented.options import AugmentedOptions
-from cellclassifier.models.neural.inference import Inference
+from cellclassifier.models.neural.seen_genes import inputs_of, rows_of
 from cellclassifier.models.neural.task import Inputs, Task
-
-CHUNK_CELLS = 2048
 
 
 class ThinnedCells(Task):
@@ -74,19 +71,6 @@ class ThinnedCells(Task):
         }
 
 
-def inputs_of(cells: GeneCounts, seen: np.ndarray) -> Inputs:
-    """What the network takes; seen: (n_cells, n_genes) bool."""
-    values = log_normalize(cells.counts, cells.totals).toarray()
-    return {"values": torch.from_numpy(values), "seen": torch.from_numpy(seen)}
-
-
 def scores_of(network: nn.Module, cells: GeneCounts) -> np.ndarray:
     """Scores of the types before softmax, (n_cells, n_types) float32, of cells as they are."""
-    chunks = np.array_split(np.arange(len(cells)), -(-len(cells) // CHUNK_CELLS) or 1)
-
-    def chunk(index: np.ndarray) -> Inputs:
-        some = cells[index]
-        return inputs_of(some, np.broadcast_to(some.present, some.counts.shape).copy())
-
-    shape = len(cells), network.head.out_features
-    return Inference(network).rows(chunks, chunk, shape) if len(cells) else np.zeros(shape)
+    return rows_of(network, cells, network.head.out_features)

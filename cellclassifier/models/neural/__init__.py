@@ -8,6 +8,8 @@ loop          epochs, steps, early stopping, memory that is full
 checkpoints   where an interrupted loop goes on
 processes     one process or several (torchrun)
 device        CPU, GPU and what each can do
+seen_genes    expression as a network takes it, with genes that may be missing
+weights       a network's weights in a model folder
 inference     a trained network over many samples
 """
 
