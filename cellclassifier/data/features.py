@@ -53,7 +53,10 @@ class CountFeatures(TransformerMixin, BaseEstimator):
         return self._scaled(self._learn(cells, labels))
 
     def transform(self, cells: GeneCounts) -> sp.csr_matrix:
-        """Features of any cells, (n_cells, n_genes) float32, from their counts of ``genes_``."""
+        """Features of any cells, (n_cells, n_genes) float32, from their counts of ``genes_``.
+
+        Columns of genes that the cells' file does not have are zeros.
+        """
         return self._scaled(self._unscaled(cells))
 
     def _learn(self, cells: ad.AnnData, labels: np.ndarray) -> sp.csr_matrix:
@@ -65,7 +68,7 @@ class CountFeatures(TransformerMixin, BaseEstimator):
 
     def _unscaled(self, cells: GeneCounts) -> sp.csr_matrix:
         if self.values == "rank":
-            return within_cell_ranks(cells.counts)
+            return ranks_among(cells.counts, cells.present)
         return log_normalize(cells.counts, cells.totals)
 
     def _scaled(self, features: sp.csr_matrix) -> sp.csr_matrix:
@@ -106,6 +109,15 @@ def within_cell_ranks(counts: sp.csr_matrix) -> sp.csr_matrix:
     norm = np.sqrt(np.where(variance > 1e-3, variance, np.inf))  # where all genes tie: zeros
     data = (above_zeros / norm[cell]).astype(np.float32)
     return sp.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+
+
+def ranks_among(counts: sp.csr_matrix, present: np.ndarray) -> sp.csr_matrix:
+    """``within_cell_ranks`` among the genes that are ``present``, (n_genes,) bool; others are 0."""
+    if present.all():
+        return within_cell_ranks(counts)
+    columns = np.flatnonzero(present)
+    ranks = within_cell_ranks(sp.csr_matrix(counts[:, columns]))
+    return sp.csr_matrix((ranks.data, columns[ranks.indices], ranks.indptr), shape=counts.shape)
 
 
 def _ranks_above_zeros(counts: sp.csr_matrix, cell: np.ndarray, n_zeros: np.ndarray) -> np.ndarray:

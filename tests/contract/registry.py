@@ -56,7 +56,10 @@ class System:
 
 
 SYSTEMS = {
-    **{method: System(partial(new_model, method)) for method in METHODS},
+    **{
+        method: System(partial(new_model, method), missing_is_zero=method == "majority")
+        for method in METHODS
+    },
     **{method: System(partial(augmented, method), missing_is_zero=False) for method in HIDDEN},
     "geneformer": System(partial(new_model, "geneformer")),
     "nearest_centroid": System(Centroids),

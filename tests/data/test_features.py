@@ -21,6 +21,7 @@ from cellclassifier.data.features import (
     mean_profiles,
     normalize,
     normalized_dispersion,
+    ranks_among,
     similarity_order,
     standard_deviations,
     within_cell_ranks,
@@ -259,3 +260,14 @@ def test_similar_types_are_side_by_side():
     assert sorted(order) == sorted("aAbBcC")
     assert {frozenset(order[i : i + 2].lower()) for i in (0, 2, 4)} == {*map(frozenset, "abc")}
     assert similarity_order(profiles[:2]).tolist() == ["a", "A"]
+
+
+def test_ranks_are_those_among_the_genes_that_a_file_has():
+    counts = sp.random(20, 30, density=0.4, random_state=0, format="csr", dtype=np.float32)
+    counts.data = np.ceil(counts.data * 5)
+    present = np.arange(30) % 4 > 0
+    counts = sp.csr_matrix(counts.toarray() * present)
+    found = ranks_among(counts, present).toarray()
+    expected = within_cell_ranks(sp.csr_matrix(counts.toarray()[:, present])).toarray()
+    np.testing.assert_array_equal(found[:, present], expected)
+    assert not found[:, ~present].any()

@@ -30,6 +30,7 @@ from cellclassifier.models.baselines.fitted import (
 from cellclassifier.models.baselines.importance import feature_importance
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
 from cellclassifier.models.baselines.skops_file import load_parts, save_parts
+from cellclassifier.models.missing_genes import EXPECTED_FILE, MOST_CELLS, ExpectedValues
 from cellclassifier.protocol.metrics import METRICS
 from cellclassifier.protocol.single_label import SingleLabel
 
@@ -63,7 +64,8 @@ class Baseline(GeneClassifier):
     quick : only the default grid point.
 
     After ``fit``: ``trials_`` (one per grid point) and ``best_`` (index of the chosen one: highest
-    macro-F1 on validation, the earlier one among equals).
+    macro-F1 on validation, the earlier one among equals), ``expected_`` (what genes that a file
+    does not have are filled with; None: zeros).
     """
 
     method: str
@@ -91,10 +93,19 @@ class Baseline(GeneClassifier):
                     best_score, self.best_ = macro_f1, len(self.trials_) - 1
                     self.features_, self.estimator_ = features, estimator
         self.genes_ = self.features_.genes_
+        self.expected_ = self._learn_expected(cells) if self.recipe.fills_missing else None
+
+    def _learn_expected(self, cells: ad.AnnData) -> ExpectedValues:
+        """From at most ``MOST_CELLS`` training cells, evenly spread over the file."""
+        step = -(-cells.n_obs // MOST_CELLS)
+        some = GeneCounts.of(cells[::step], self.genes_)
+        return ExpectedValues.learn(self.features_.transform(some))
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
         """Probabilities of the types, and the selected genes as the estimator sees them."""
         features = self.features_.transform(cells)
+        if self.expected_ is not None:
+            features = self.expected_.fill(features, cells.present)
         return Outputs(self._probabilities(self.estimator_, features), features)
 
     def gene_importance(self) -> np.ndarray:
@@ -208,6 +219,8 @@ class Baseline(GeneClassifier):
 
     def _save_parts(self, folder: Path) -> dict:
         save_parts({"features": self.features_, "estimator": self.estimator_}, folder / MODEL_FILE)
+        if self.expected_ is not None:
+            self.expected_.save(folder / EXPECTED_FILE)
         chosen = self.trials_[self.best_].parameters if self.trials_ else {}
         return {"hyperparameters": chosen}
 
@@ -221,6 +234,7 @@ class Baseline(GeneClassifier):
             check_probabilities(model._outputs(a_cell(len(genes))).probabilities, len(types))
 
         genes, types = description["genes"], description["types"]
+        model.expected_ = _expected_in(folder, description)
         kinds = types_in(model.recipe.features) | types_in(model.recipe.estimator)
         load_parts(folder / MODEL_FILE, kinds, check)
         model.trials_ = []
@@ -232,6 +246,16 @@ def make_baseline(method: str, **options) -> Baseline:
     if method not in RECIPES:
         raise InputError(f"unknown method {method}: expected one of {', '.join(RECIPES)}")
     return Baseline(method, **options)
+
+
+def _expected_in(folder: Path, description: dict) -> ExpectedValues | None:
+    """None in models that were saved when genes that a file lacks counted as zeros."""
+    if EXPECTED_FILE not in description["files"]:
+        return None
+    try:
+        return ExpectedValues.load(folder / EXPECTED_FILE, len(description["genes"]))
+    except ValueError as error:
+        raise InputError(f"{folder} is damaged ({error}): train and save it again") from error
 
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:

@@ -31,6 +31,7 @@ class Recipe:
     threads: str | None = None  # the estimator's own parameter for threads, where it has one
     side_by_side: bool = True  # grid points may be fitted in threads
     version: int = 1  # raised when the recipe's results change
+    fills_missing: bool = True  # genes that a file lacks have expected values, else zeros
     dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
 
 
@@ -41,12 +42,14 @@ RECIPES: dict[str, Recipe] = {
         DummyClassifier(strategy="prior"),
         CountFeatures(n_genes=1, scale=False),
         grid=({},),
+        fills_missing=False,
     ),
     "logistic_regression": Recipe(
         "Multinomial logistic regression on log-normalised counts.",
         LogisticRegression(max_iter=200),
         CountFeatures(n_genes=2000),
         grid=({"C": 0.003}, {"C": 0.03}),
+        version=2,
     ),
     "rank_regression": Recipe(
         "Multinomial regression on the ranks of genes within each cell, made for "
@@ -59,6 +62,7 @@ RECIPES: dict[str, Recipe] = {
             for exceptions in ("zheng68k", "none")
             for C in (0.1, 0.3)
         ),
+        version=2,
     ),
     "random_forest": Recipe(
         "A random forest on log-normalised counts.",
@@ -70,6 +74,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         threads="n_jobs",
         side_by_side=False,
+        version=2,
         dense=True,
     ),
     "gbdt": Recipe(
@@ -78,6 +83,7 @@ RECIPES: dict[str, Recipe] = {
         CountFeatures(n_genes=1000, scale=False),
         grid=({"class_weight": "balanced"}, {"class_weight": None}),
         threads="n_jobs",
+        version=2,
     ),
     # Mean of the probabilities of the two; trees do not mind the scaling that the regression needs.
     "soft_vote": Recipe(
@@ -93,5 +99,6 @@ RECIPES: dict[str, Recipe] = {
         CountFeatures(n_genes=2000),
         grid=({"regression__C": 0.003, "trees__class_weight": "balanced"},),
         threads="trees__n_jobs",
+        version=2,
     ),
 }
