@@ -54,7 +54,8 @@ def at_common_level(*files: str | None) -> ad.AnnData | None:
     paths = tuple(name and shared_data(name) for name in files)
     if None in paths and files != (None,):
         return None
-    options = {"level": "common", "cell_types": LABELS, "ignore_labels": LEFT_OUT_LABELS}
+    options = {"level": "common", "cell_types": LABELS}
+    options |= {"ignore_labels": LEFT_OUT_LABELS} if IFNB in files else {}
     cells = read_cells(CellsOptions(paths if paths != (None,) else None, **options))
     if "study" not in cells.obs:
         cells.obs["study"] = files[0] or "sample"

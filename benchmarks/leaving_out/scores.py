@@ -1,0 +1,57 @@
+"""What is right of the names that a model gives to a study that it has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from cellclassifier.annotation.naming import Naming
+from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.trust.neighbours import Neighbours, smoothed
+
+N_BINS = 10
+
+
+def averaged(probabilities: np.ndarray, cells: GeneCounts) -> np.ndarray:
+    """Probabilities drawn towards those of a cell's 15 neighbours in its own file."""
+    rows = np.arange(len(cells))
+    neighbours = Neighbours.learn(cells, rows)
+    return smoothed(probabilities, neighbours.of(cells, rows), probabilities)
+
+
+def scored(probabilities: np.ndarray, types: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Accuracy and macro-F1 over cells whose type the model knows.
+
+    probabilities: (n_cells, n_types); labels: (n_cells,).
+    """
+    known = np.isin(labels, types)
+    predicted, own = types[probabilities[known].argmax(axis=1)], labels[known]
+    macro = f1_score(own, predicted, labels=np.unique(own), average="macro", zero_division=0)
+    return {"accuracy": np.mean(predicted == own), "macro_f1": macro}
+
+
+def scored_broadly(
+    probabilities: np.ndarray, types: np.ndarray, labels: np.ndarray
+) -> dict[str, float]:
+    """The same with broader names where the type is unsure.
+
+    broad_right: share of cells whose name holds for their type; kept: share that have a name of
+    one type; broad_ece: calibration error of the names' probabilities, in ten bins.
+    """
+    naming, known = Naming.of(types), np.isin(labels, types)
+    table, own = naming.columns(probabilities[known]), labels[known]
+    place = {name: number for number, name in enumerate(naming.names)}
+    members = naming.members[[place[name] for name in table["broad"]]]  # (n_known, n_types)
+    right = members[np.arange(len(own)), np.searchsorted(types, own)]
+    return {
+        "broad_right": right.mean(),
+        "kept": np.mean(members.sum(axis=1) == 1),
+        "broad_ece": calibration_error(table["broad_probability"].to_numpy(), right),
+    }
+
+
+def calibration_error(probability: np.ndarray, right: np.ndarray) -> float:
+    """How far mean probability and share of right answers are apart, mean over bins of cells."""
+    place = np.minimum((probability * N_BINS).astype(int), N_BINS - 1)
+    gaps = np.bincount(place, probability - right, minlength=N_BINS)
+    return float(np.abs(gaps).sum() / len(right))
