@@ -46,35 +46,39 @@ STUDIES = (
 )
 
 
-def at_common_level(*files: str | None) -> ad.AnnData | None:
-    """Cells of files beside the repository by the types they have in common; None without one.
+def at_common_level(*paths: Path) -> ad.AnnData:
+    """Cells of these files (the embedded sample without one) by the types they have in common.
 
     obs["study"]: the laboratory; obs["batch"]: which of its cells a file would hold.
     """
-    paths = tuple(name and shared_data(name) for name in files)
-    if None in paths and files != (None,):
-        return None
+    is_there = any(path.name == IFNB for path in paths)
     options = {"level": "common", "cell_types": LABELS}
-    options |= {"ignore_labels": LEFT_OUT_LABELS} if IFNB in files else {}
-    cells = read_cells(CellsOptions(paths if paths != (None,) else None, **options))
-    if "study" not in cells.obs:
-        cells.obs["study"] = files[0] or "sample"
+    options |= {"ignore_labels": LEFT_OUT_LABELS} if is_there else {}
+    cells = read_cells(CellsOptions(paths or None, **options))
+    if len(paths) < 2:
+        cells.obs["study"] = Path(cells.uns["source"]["file"]).stem
     batch = cells.obs["study"].astype(str)
-    is_ifnb = batch.str.startswith(Path(IFNB).stem).to_numpy()
-    if is_ifnb.any():
-        batch[is_ifnb] = _batches_of_ifnb()
+    for path in paths:
+        if path.name == IFNB:
+            batch[batch == path.stem] = _batches_of(path)
     cells.obs["batch"] = batch
     return cells
 
 
-def _batches_of_ifnb() -> np.ndarray:
+def _batches_of(ifnb: Path) -> np.ndarray:
     options = {"group_key": "batch", "ignore_labels": LEFT_OUT_LABELS}
-    return read_cells(CellsOptions(shared_data(IFNB), **options)).obs["group"].to_numpy(str)
+    return read_cells(CellsOptions(ifnb, **options)).obs["group"].to_numpy(str)
+
+
+def _at_hand(*files: str | None) -> ad.AnnData | None:
+    """Files beside the repository; None where one is not."""
+    paths = [shared_data(name) for name in files if name]
+    return None if None in paths else at_common_level(*paths)
 
 
 def left_out(study: Study) -> ad.AnnData | None:
     """The cells of a study, with all genes of its file."""
-    cells = at_common_level(study.file)
+    cells = _at_hand(study.file)
     if cells is None or study.batch is None:
         return cells
     return cells[cells.obs["batch"].to_numpy() == study.batch].copy()
@@ -82,7 +86,7 @@ def left_out(study: Study) -> ad.AnnData | None:
 
 def training_cells(study: Study, cells: ad.AnnData) -> ad.AnnData | None:
     """Cells of other laboratories; where ``cells`` have few genes, with those genes only."""
-    known = at_common_level(*study.training)
+    known = _at_hand(*study.training)
     return known if known is None or study.file else shared_genes(known, cells.var)
 
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
+import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
 from cellclassifier.annotation.naming import Naming
+from cellclassifier.data.features import best_genes
 from cellclassifier.data.gene_counts import GeneCounts
-from cellclassifier.trust.neighbours import Neighbours, smoothed
+from cellclassifier.data.library_size import CountedGenes
+from cellclassifier.data.match_genes import match_genes
+from cellclassifier.trust.neighbours import Neighbours
 
 N_BINS = 10
+N_GENES = 2000  # of the networks
 
 
-def averaged(probabilities: np.ndarray, cells: GeneCounts) -> np.ndarray:
-    """Probabilities drawn towards those of a cell's 15 neighbours in its own file."""
+def file_of(known: ad.AnnData, cells: ad.AnnData) -> GeneCounts:
+    """A file as a model of these training cells sees it: of the genes that tell its types."""
+    labels = known.obs["cell_type"].to_numpy(str)
+    columns = best_genes(known.X, labels, N_GENES, "anova")
+    genes, symbols = known.var_names.to_numpy(str), known.var["gene_symbol"].to_numpy(str)
+    match = match_genes(genes[columns], symbols[columns], cells.var)
+    return CountedGenes.of(known).limit(match, cells.var).align(cells.X)
+
+
+def near_in(cells: GeneCounts) -> sp.csr_matrix:
+    """The 15 neighbours of each cell in its own file."""
     rows = np.arange(len(cells))
-    neighbours = Neighbours.learn(cells, rows)
-    return smoothed(probabilities, neighbours.of(cells, rows), probabilities)
+    return Neighbours.learn(cells, rows).of(cells, rows)
 
 
 def scored(probabilities: np.ndarray, types: np.ndarray, labels: np.ndarray) -> dict[str, float]:

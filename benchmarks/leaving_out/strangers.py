@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.leaving_out.scores import N_GENES, file_of
 from cellclassifier.data.features import best_genes
 from cellclassifier.data.gene_counts import GeneCounts
-from cellclassifier.data.library_size import CountedGenes
-from cellclassifier.data.match_genes import match_genes
 from cellclassifier.trust.far import Profiles
 
-N_GENES = 2000  # of the networks that the profiles stand beside
 FEWEST_STRANGERS = 20
 NOTHING = "(none)"
 
@@ -53,13 +51,10 @@ def _of(score, far, strange: np.ndarray, known: np.ndarray) -> dict[str, float |
 def _scores(known: ad.AnnData, cells: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
     """How far cells are, and which are called so, (n_cells,) each, by profiles of some cells."""
     labels = known.obs["cell_type"].to_numpy(str)
-    columns = best_genes(known.X, labels, N_GENES, "anova")
-    names = (known.var_names.to_numpy(str), known.var["gene_symbol"].to_numpy(str))
-    genes, symbols = (each[columns] for each in names)
+    genes = known.var_names[best_genes(known.X, labels, N_GENES, "anova")].to_numpy(str)
     studies, files = (known.obs[key].to_numpy(str) for key in ("study", "batch"))
     profiles = Profiles.fit(GeneCounts.of(known, genes), labels, studies, files=files)
-    match = CountedGenes.of(known).limit(match_genes(genes, symbols, cells.var), cells.var)
-    sample = match.align(cells.X)
+    sample = file_of(known, cells)
     rows = np.arange(len(sample))
     view = profiles.view(sample, rows)
     score = view.score(sample, view.near(sample, rows))

@@ -12,10 +12,11 @@ from scipy.special import softmax
 
 from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.data.marker_labels import by_markers
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.augmented.layers import Layers
-from cellclassifier.models.augmented.options import HIDDEN, AugmentedOptions
+from cellclassifier.models.augmented.options import BY_MARKERS, HIDDEN, AugmentedOptions
 from cellclassifier.models.neural.full_disk import writing
 from cellclassifier.protocol.metrics import METRICS
 from cellclassifier.protocol.options import PARTS
@@ -33,9 +34,10 @@ class AugmentedClassifier(GeneClassifier):
     trained with torch; a trained model predicts, is saved and loaded without it. After ``fit``:
     ``networks_`` (``Layers``), ``history_`` (a row per network and epoch).
 
-    method: "augmented_regression" (linear) or "augmented_network" (one hidden layer); seed: of
-    weights, draws and thinning; checkpoints: folder for checkpoints, from which an interrupted fit
-    goes on, temporary if None.
+    method: "augmented_regression" (linear), "augmented_network" (one hidden layer), or
+    "marker_network" (the same, of labels as ``by_markers`` turns them); seed: of weights, draws and
+    thinning; checkpoints: folder for checkpoints, from which an interrupted fit goes on, temporary
+    if None.
     """
 
     version = 2
@@ -60,6 +62,9 @@ class AugmentedClassifier(GeneClassifier):
             raise ValueError(f"{self.method} is for one label per cell, not {targets.kind}")
         options = self.options or AugmentedOptions()
         options.check()
+        if self.method in BY_MARKERS:
+            targets = _agreeing(cells, targets)
+            validation = validation and (validation[0], _agreeing(*validation))
         self.features_ = CountFeatures(options.n_genes).fit(cells, targets.labels)
         self.genes_ = self.features_.genes_
         known = GeneCounts.of(cells, self.genes_)
@@ -125,6 +130,11 @@ class AugmentedClassifier(GeneClassifier):
         model.features_.genes_ = genes
         model.features_.scale_ = model.networks_[0].scale.astype(np.float64)
         return model
+
+
+def _agreeing(cells: ad.AnnData, targets: SingleLabel) -> SingleLabel:
+    """Targets that the cells' own counts of CD4 and CD8 do not contradict."""
+    return targets.alike(by_markers(cells, targets.labels))
 
 
 def widths_of(method: str, n_genes: int, n_types: int) -> tuple[int, ...]:

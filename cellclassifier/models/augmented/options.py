@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from cellclassifier.errors import InputError
 from cellclassifier.models.neural.options import TrainingOptions, require_at_least
 
-HIDDEN = {"augmented_regression": 0, "augmented_network": 128}
+HIDDEN = {"augmented_regression": 0, "augmented_network": 128, "marker_network": 128}
+BY_MARKERS = (
+    "marker_network",
+)  # learn CD4 and CD8 labels that the cells' counts do not contradict
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""Train the package's ready model of blood, which annotates where no other model is given.
+
+    python -m bundled.ready_model --cells cells.npy pbmc3k.h5ad ifnb_2800.h5ad
+    make ready-model CELLS="cells.npy pbmc3k.h5ad ifnb_2800.h5ad"
+
+Writes cellclassifier/annotation/ready_model/, whose card says what it knows, how it was measured
+(docs/records/studies.json) and where the cells are to be had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import tyro
+
+from benchmarks.leaving_out.cells import at_common_level, split
+from benchmarks.records import read_record
+from bundled.ready_card import card
+from cellclassifier.annotation.ready import FOLDER
+from cellclassifier.data.cell_types import known_cell_types
+from cellclassifier.interface import GeneClassifier
+from cellclassifier.model_folder import CARD
+from cellclassifier.models.methods import make_method
+from cellclassifier.output.files import write_text
+
+LARGEST = 2_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the training."""
+
+    cells: tuple[Path, ...]
+    """the studies, whose labels are joined at the common level of the Cell Ontology"""
+
+    method: str = "augmented_network"
+    """the method that names cells of other laboratories best (docs/studies.md)"""
+
+    seed: int = 42
+    """of the training and validation cells, and of the fit"""
+
+    output: Path = FOLDER
+    """the model's folder"""
+
+
+def main(config: Config) -> None:
+    """Train, save, and write the card."""
+    cells = at_common_level(*config.cells)
+    train, val = (cells[rows].copy() for rows in split(cells, config.seed))
+    model = make_method(config.method, seed=config.seed)
+    model.fit(train, _labels(train), (val, _labels(val)))
+    facts = {
+        "data": cells.uns["source"],
+        "split": config.seed,
+        "n_cells": {"train": _sizes(train), "val": _sizes(val)},
+        "terms": _terms(model),
+        "limits": limits(model, cells),
+    }
+    model.save(config.output, **facts)
+    write_text(config.output / CARD, card(facts, studies()))
+    size = sum(path.stat().st_size for path in config.output.iterdir())
+    print(f"{config.output}: {size:,} bytes")
+    if size > LARGEST:
+        raise SystemExit(f"more than {LARGEST:,} bytes: fewer genes or networks")
+
+
+def limits(model: GeneClassifier, cells: ad.AnnData) -> list[str]:
+    """What is said whenever the model is used."""
+    shares = [row["averaged_accuracy"] for row in studies()]
+    return [
+        f"This is the ready model of blood: it names {len(model.classes_)} types of human blood "
+        f"cells ({', '.join(model.classes_)}), and learned from {cells.n_obs:,} cells of "
+        f"{cells.obs['study'].nunique()} studies.",
+        f"Where whole studies were left out of training it named {min(shares):.0%} to "
+        f"{max(shares):.0%} of their cells as their authors did; most of the others are CD4 and "
+        "CD8 T cells taken for each other.",
+        "It knows no other tissue, species or finer type (memory, regulatory, plasma cells, ...): "
+        "what is far from all it knows is marked, look at that first. Train on cells like yours "
+        "for more.",
+    ]
+
+
+def studies() -> list[dict]:
+    """Rows of the record of leaving studies out, of the model's method, mean not among them."""
+    rows = read_record("studies")["rows"]
+    method = Config.__dataclass_fields__["method"].default
+    return [row for row in rows if row["method"] == method and row["study"] != "mean"]
+
+
+def _terms(model: GeneClassifier) -> dict[str, str | None]:
+    known = known_cell_types()
+    return {name: known.term_of(name) for name in model.classes_.tolist()}
+
+
+def _labels(cells: ad.AnnData):
+    return cells.obs["cell_type"].to_numpy(str)
+
+
+def _sizes(cells: ad.AnnData) -> dict[str, int]:
+    return cells.obs["cell_type"].astype(str).value_counts().sort_index().to_dict()
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
