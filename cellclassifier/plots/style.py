@@ -42,6 +42,7 @@ METHOD_COLORS = {  # searched for as those of types are: see type_colors
     "spoticell": "#925C30",
     "augmented_regression": "#03069E",
     "augmented_network": "#402548",
+    "marker_network": "#8F8EFF",
     "protein_atlas": "#46137E",
 }
 LONGEST_NAME = 60  # letters of a name of a type or gene

@@ -16,6 +16,7 @@ METHOD_ORDER = (
     "soft_vote",
     "augmented_regression",
     "augmented_network",
+    "marker_network",
     "geneformer",
 )
 
