@@ -19,12 +19,14 @@ from cellclassifier import model_folder
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.library_size import LIBRARY_SIZE_FILE, CountedGenes
 from cellclassifier.data.match_genes import GeneMatch, match_genes
+from cellclassifier.data.studies import STUDY
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 from cellclassifier.output.versions import made_with, versions_of
 from cellclassifier.protocol.questions import as_targets, question
 from cellclassifier.protocol.targets import Targets
 from cellclassifier.trust.calibration import Calibration, fit_calibration
+from cellclassifier.trust.far import PROFILES_FILE, Profiles
 from cellclassifier.trust.novelty import NOVELTY_FILE, Novelty
 
 
@@ -220,6 +222,7 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     genes_: np.ndarray
     symbols_: np.ndarray  # of genes_, for cells whose genes are named otherwise
     counted_: CountedGenes | None = None  # whose sum is a total; None: of all genes of a file
+    type_profiles_: Profiles | None = None  # of known types, to tell what is far from all of them
     jobs: int = 1  # threads to predict with
 
     @abstractmethod
@@ -227,10 +230,28 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
         """Probabilities before calibration, and features, from counts of ``genes_``."""
 
     def fit_with_outputs(self, x, targets, validation=None) -> dict[str, Outputs]:
-        """As every classifier; counts of any layout and type, InputError for other values."""
-        self.counted_ = None
+        """As every classifier; counts of any layout and type, InputError for other values.
+
+        Where ``x.obs`` has the column "study", what is far is learned by leaving studies out.
+        """
+        self.counted_ = self.type_profiles_ = None
+        x, targets = raw_counts(x), as_targets(targets)
         validation = validation and (raw_counts(validation[0]), validation[1])
-        return super().fit_with_outputs(raw_counts(x), targets, validation)
+        outputs = super().fit_with_outputs(x, targets, validation)
+        if isinstance(x, ad.AnnData):
+            self._learn_profiles(x, targets.clusters(), validation and validation[0])
+        return outputs
+
+    def _learn_profiles(self, x: ad.AnnData, labels: np.ndarray | None, validation) -> None:
+        """Learn what known types look like; labels: of training cells, None where there are none.
+
+        validation: cells that were not learned from, or None.
+        """
+        if labels is None:
+            return
+        studies = x.obs[STUDY].to_numpy(str) if STUDY in x.obs else None
+        new = None if validation is None else self.align(validation)
+        self.type_profiles_ = Profiles.fit(self.align(x), labels, studies, new)
 
     def outputs(self, cells: ad.AnnData | GeneCounts) -> Outputs:
         """Probabilities before calibration, and features; genes are found by name."""
@@ -267,6 +288,7 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     def _description(self) -> dict:
         importance = self.gene_importance().astype(float)
         return {
+            "tells_far_cells": self.type_profiles_ is not None,
             "genes": self.genes_.tolist(),
             "symbols": self.symbols_.tolist(),
             "importance": (importance / max(importance.sum(), 1e-300)).tolist(),
@@ -275,6 +297,8 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     def _write_parts(self, folder: Path) -> dict:
         if self.counted_ is not None:
             self.counted_.save(folder / LIBRARY_SIZE_FILE)
+        if self.type_profiles_ is not None:
+            self.type_profiles_.save(folder / PROFILES_FILE)
         return super()._write_parts(folder)
 
     @classmethod
@@ -286,6 +310,8 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
         self.symbols_ = np.array(description["symbols"])
         if LIBRARY_SIZE_FILE in description["files"]:  # older models have none
             self.counted_ = CountedGenes.load(folder / LIBRARY_SIZE_FILE)
+        if PROFILES_FILE in description["files"]:  # nor these
+            self.type_profiles_ = Profiles.load(folder / PROFILES_FILE, len(self.genes_))
         super()._restore(folder, description)
         importance = np.asarray(self.gene_importance(), dtype=float)
         if importance.shape != self.genes_.shape or not np.isfinite(importance).all():

@@ -93,7 +93,15 @@ def _pipe(rng: Random, path: Path) -> None:
 
 
 def _another(rng: Random, path: Path) -> None:
-    names = ["pytorch_model.bin", "model.pkl", "modeling.py", ".x", "novelty.npz", "a\nb", "é" * 99]
+    names = [
+        "pytorch_model.bin",
+        "model.pkl",
+        "modeling.py",
+        ".x",
+        "profiles.npz",
+        "a\nb",
+        "é" * 99,
+    ]
     new = path.parent / rng.choice(names)
     new.write_bytes(rng.choice([*PAYLOADS, b"", b"open('ran', 'w')"]))
     seal(rng, path.parent)

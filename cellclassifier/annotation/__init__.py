@@ -6,8 +6,9 @@ __getattr__, __dir__, __all__ = expose(
     __name__,
     {
         "model": ["about", "find_genes", "load_annotator", "load_model"],
+        "first_pass": ["FirstPass"],
         "naming": ["Naming"],
-        "predict": ["annotate_chunk", "summarize", "totals"],
+        "predict": ["annotate_chunk", "say_if_many_are_far", "summarize", "totals"],
         "write": [
             "COLORS",
             "annotation_files",

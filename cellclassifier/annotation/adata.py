@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,9 +18,16 @@ import pandas as pd
 import scipy.sparse as sp
 
 import cellclassifier
+from cellclassifier.annotation.first_pass import FirstPass
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
 from cellclassifier.annotation.naming import Naming
-from cellclassifier.annotation.predict import Annotations, annotate_chunk, summarize, totals
+from cellclassifier.annotation.predict import (
+    Annotations,
+    annotate_chunk,
+    say_if_many_are_far,
+    summarize,
+    totals,
+)
 from cellclassifier.annotation.write import COLORS, colors_for_scanpy, obs_columns
 from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
@@ -45,6 +52,7 @@ def annotate(
     min_genes_found: float = 0.5,
     certainty: float = CERTAINTY,
     cell_types: CellTypes | None = None,
+    smooth_broad: bool = False,
     chunk_cells: int = 10_000,
     jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -53,17 +61,19 @@ def annotate(
     Writes into ``adata``, once all is known (nothing if anything fails):
 
     - ``obs``: predicted_cell_type (categorical), predicted_probability (calibrated),
-      predicted_known (False: no type of the model's, or no counts at all), predicted_broad_type
-      (categorical: the finest name whose probability reaches ``certainty``) and its
-      predicted_broad_probability;
+      predicted_known (False: far, or no counts at all), predicted_broad_type (categorical: the
+      finest name whose probability reaches ``certainty``) and its predicted_broad_probability,
+      predicted_far (like no type that the model knows), predicted_between (of a known
+      neighbourhood, but more in doubt than known cells are);
     - ``obsm["cellclassifier_probabilities"]``: DataFrame, n_cells x n_types (a "/" in a
       type's name is "%2F", as an .h5ad takes none, and a "%" is "%25"; ``uns`` has the names as
       they are);
     - ``obsm["X_cellclassifier"]``: n_cells x n_components, the cells among the known types, for
       neighbours and maps (not of a model that saw no validation cells);
     - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found,
-      cells in all and unknown ones; ``uns["predicted_cell_type_colors"]``: the types' colours, as
-      scanpy keeps them, so that ``sc.pl.umap`` shows those of this package's figures.
+      cells in all, unknown, far and between ones, cells sampled to tell what is far;
+      ``uns["predicted_cell_type_colors"]``: the types' colours, as scanpy keeps them, so that
+      ``sc.pl.umap`` shows those of this package's figures.
 
     The counts stay as they are. They may be CSR, CSC or dense, whole numbers of any type; they are
     looked at ``chunk_cells`` at a time. A view becomes a copy of its own, as whenever obs of
@@ -73,7 +83,9 @@ def annotate(
     ``adata.raw``, default X, or where they are found (see ``find_counts``); min_genes_found: least
     share of the model's genes, by importance; certainty: probability that a broader name must
     reach; cell_types: labels and their terms, from ``data.known_cell_types``, default: the bundled
-    ones; jobs: threads, default: those the model has, all cores for a model read from its folder.
+    ones; smooth_broad: average probabilities over a cell's 15 neighbours in the file for names that
+    hold for several types; jobs: threads, default: those the model has, all cores for a model read
+    from its folder.
 
     Returns a row per predicted type (see ``summarize``).
     Raises InputError, in one sentence, for values that are no raw counts, too few known genes, or
@@ -85,16 +97,19 @@ def annotate(
         model = _ready(model, jobs)
         match, share = find_genes(model, source.var, min_genes_found)
         naming = Naming.of(model.classes_, certainty, cell_types)
-        chunks = source.chunks(chunk_cells)
-        result = _annotate_chunks(model, match, naming, chunks, adata.n_obs)
+        first = FirstPass.over(
+            model, source.chunks(chunk_cells), match.align, adata.n_obs, smooth_broad
+        )
+        annotator = partial(annotate_chunk, model, naming=naming, first=first)
+        result = _annotate_chunks(annotator, match, source.chunks(chunk_cells), adata.n_obs)
     except InputError as error:
         raise InputError(_in_python(str(error))) from None
     table = result.table
-    probability, known = table["probability"].to_numpy(), table["known"].to_numpy()
     about = _about(model) | {"layer": layer or source.counts_from, "genes_found_share": share}
     with _writable(adata):
-        _write(adata, result, model.classes_, about | totals(probability, known))
-    return summarize(table["predicted"], probability, known)
+        _write(adata, result, model.classes_, about | totals(table) | first.facts())
+    say_if_many_are_far(table)
+    return summarize(table)
 
 
 def _require_positive(**options: int | None) -> None:
@@ -149,19 +164,21 @@ def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifi
 
 
 def _annotate_chunks(
-    model: GeneClassifier,
+    annotator: Callable[..., Annotations],
     match: GeneMatch,
-    naming: Naming,
     chunks: Iterator[sp.csr_matrix],
     n_cells: int,
 ) -> Annotations:
-    """Annotations of all cells, which the table calls by their numbers."""
+    """Annotations of all cells, which the table calls by their numbers.
+
+    annotator: ``annotate_chunk`` of a model and a first pass.
+    """
     parts, start = [], 0
     with Progress(n_cells, "cell") as progress:
         for counts in chunks:
             numbers = np.arange(start, start := start + counts.shape[0])
             names = numbers.astype(str)
-            parts.append(annotate_chunk(model, match.align(counts), names, naming))
+            parts.append(annotator(match.align(counts), names, start=numbers[0]))
             progress.add(len(numbers))
     return Annotations(
         pd.concat([part.table for part in parts], ignore_index=True),

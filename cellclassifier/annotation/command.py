@@ -6,9 +6,10 @@ model_output/annotations/<file's name>/ (of two files of one name, <folder>/<fil
 
     annotations.csv           cell, predicted, probability, second, second_probability,
                               confidence (high, medium, low), known, broad (the finest name
-                              that is certain enough), broad_probability
+                              that is certain enough), broad_probability, far (like no known
+                              type), between (near known ones, but in doubt)
     probabilities.parquet     the calibrated probability of every type for every cell
-    summary.csv               cells per predicted type, and the share of unknown ones
+    summary.csv               cells per predicted type, and the share of unknown, far ones
     totals.csv                the same of all cells together, and the share of genes found
     annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
     umap.png                  the cells by predicted type and by probability (--umap)
@@ -62,6 +63,9 @@ class Config(CommonOptions):
 
     cell_types: Path | None = None
     """CSV of labels and their Cell Ontology terms (label, term), beside the known ones"""
+
+    smooth_broad: bool = False
+    """average over 15 neighbours in the file for broader names, which are then oftener right"""
 
     chunk_cells: int = 10_000
     """cells that are in memory at a time"""
@@ -155,18 +159,27 @@ def _annotate(
     """Write the annotations of one file, chunk by chunk."""
     match, share = annotation.find_genes(model, source.var, config.min_genes_found)
     start = 0
+    first = annotation.FirstPass.over(
+        model,
+        source.chunks(config.chunk_cells),
+        match.align,
+        source.n_cells,
+        config.smooth_broad,
+    )
     with (
         annotation.annotation_files(folder, model.classes_, source.n_cells, config.seed) as files,
         output.Progress(source.n_cells, "cell", name=source.path.name) as progress,
     ):
         for counts in source.chunks(config.chunk_cells):
             names = source.cell_names[start : start + counts.shape[0]]
-            files.add(annotation.annotate_chunk(model, match.align(counts), names, naming))
+            cells = match.align(counts)
+            files.add(annotation.annotate_chunk(model, cells, names, naming, first, start))
             start += len(names)
             progress.add(len(names))
-    kept = files.kept
-    totals = annotation.totals(kept["probability"].to_numpy(), kept["known"].to_numpy())
-    return files, {"file": str(source.path), "genes_found_share": share} | totals
+    facts = {"file": str(source.path), "genes_found_share": share}
+    facts |= annotation.totals(files.kept) | first.facts()
+    annotation.say_if_many_are_far(files.kept)
+    return files, facts
 
 
 def _write_others(
@@ -176,9 +189,7 @@ def _write_others(
     for name in ("annotated.h5ad", "umap.png"):  # of an earlier run, they would not fit the table
         (folder / name).unlink(missing_ok=True)
     kept = files.kept
-    summary = annotation.summarize(
-        kept["predicted"], kept["probability"].to_numpy(), kept["known"].to_numpy()
-    )
+    summary = annotation.summarize(kept)
     output.write_csv(folder / "summary.csv", summary)
     if config.write_h5ad:
         columns = annotation.obs_columns(kept, source.cell_names)

@@ -39,12 +39,15 @@ class Naming:
         names = np.array([group.name for group in groups])
         return cls(names, np.array([group.members for group in groups]), certainty)
 
-    def columns(self, probabilities: np.ndarray) -> pd.DataFrame:
+    def columns(
+        self, probabilities: np.ndarray, for_broad: np.ndarray | None = None
+    ) -> pd.DataFrame:
         """broad, the finest name that is certain enough, and broad_probability, per cell.
 
-        probabilities: calibrated, (n_cells, n_types).
+        probabilities: calibrated, (n_cells, n_types); for_broad: what names that hold for several
+        types are summed from, default: the same.
         """
-        chosen, probability = finest_names(probabilities, self.members, self.certainty)
+        chosen, probability = finest_names(probabilities, self.members, self.certainty, for_broad)
         return pd.DataFrame(
             {"broad": self.names[chosen], "broad_probability": probability.astype(np.float32)}
         )

@@ -24,6 +24,8 @@ KEPT = {
     "known": "predicted_known",
     "broad": "predicted_broad_type",
     "broad_probability": "predicted_broad_probability",
+    "far": "predicted_far",
+    "between": "predicted_between",
 }
 COLORS = f"{KEPT['predicted']}_colors"  # in uns, where scanpy looks for the colours of a column
 
@@ -79,7 +81,7 @@ def obs_columns(table: pd.DataFrame, cell_names: np.ndarray) -> pd.DataFrame:
     """What goes into ``obs``: the columns ``KEPT`` of a table of annotations, named by cell.
 
     predicted_cell_type, predicted_broad_type (categorical); predicted_probability,
-    predicted_broad_probability (float32); predicted_known (bool).
+    predicted_broad_probability (float32); predicted_known, predicted_far, predicted_between (bool).
     """
     return table[list(KEPT)].set_axis(cell_names).rename(columns=KEPT)
 

@@ -55,7 +55,7 @@ def _usage(description: dict) -> str:
         f"```python\n{load}cc.annotate(adata, model)  # raw counts in adata.X\n```\n\n"
         "It takes raw UMI counts of whole cells, genes named by Ensembl ids or symbols, in any "
         "order. Every cell gets its most probable type, that type's probability, and whether it is "
-        "like the cells that the model knows at all (`known`): look at the last one first. The "
+        "like any type that the model knows (`far`, `known`): look at the last ones first. The "
         "package cellclassifier is needed, and the libraries named at the end."
     )
 
@@ -151,16 +151,31 @@ def _trust(description: dict) -> str:
             f" Expected calibration error of the test cells: {scores['ece']:.3f}, without "
             f"calibration {scores['ece_raw']:.3f}."
         )
+    if description.get("tells_far_cells"):
+        lines.append(
+            "Cells that are like no type it knows are marked (`far`; `known` is false). The limit "
+            "is set so that about 5 % of cells of known types are marked, too, in a file of "
+            f"{_where_far_was_learned(description)}. How many cells of other types it catches was "
+            "not measured for this model; of those that resemble a type it knows it misses most."
+        )
     if description.get("tells_unknown_cells"):
         lines.append(
-            "Cells that are unlike those it knows are marked (`known` is false). The limit is set "
-            "so that about 5 % of new cells of known types are marked, too. How many cells of "
-            "other types it catches was not measured for this model; of those that resemble a type "
-            "it knows it misses most."
+            "Cells that it is less sure of than of 95 % of the validation cells of their type are "
+            "marked, too (`between`): between two types it knows, or a near relative of one. In "
+            "another laboratory's file that may be many; their broader name is safer."
+            if description.get("tells_far_cells")
+            else "Cells that are unlike the validation cells are marked (`known` is false), about "
+            "5 % of new cells of known types among them; in files of other laboratories far more."
         )
-    else:
+    elif not description.get("tells_far_cells"):
         lines.append("It does not tell cells of unknown types: each gets a name that it knows.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _where_far_was_learned(description: dict) -> str:
+    if description.get("data", {}).get("studies"):
+        return "another study, as every study of the training cells was to the others"
+    return "the same laboratory; other laboratories' files were not learned from"
 
 
 def _of_calibration(calibration: dict) -> str:

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = expose(
     __name__,
     {
         "calibration": ["Calibration", "fit_calibration"],
-        "far": ["Profiles", "is_between", "remark_on_far"],
+        "far": ["Profiles", "remark_on_far"],
         "file_view": ["FileView"],
         "neighbours": ["sample_of", "sampled_rows"],
         "novelty": ["Novelty"],

@@ -18,11 +18,10 @@ from sklearn.feature_selection import f_classif
 from cellclassifier.data.features import log_normalize
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.trust.arrays import read_arrays
-from cellclassifier.trust.broader import CERTAINTY, ROUNDING
 from cellclassifier.trust.file_view import FileView, References
 from cellclassifier.trust.neighbours import FEWEST_CELLS, sampled_rows
 
-PROFILES_FILE = "profiles.npz"
+PROFILES_FILE = "type_profiles.npz"
 REFUSED_SHARE = 0.05  # of known cells
 N_GENES = 2000  # at most: of more, those that differ most between types
 FEWEST_OF_TYPE = 10  # cells of a type in a study, for a profile of its own
@@ -117,6 +116,8 @@ class Profiles:
             if not np.isfinite(array).all():
                 raise ValueError(f"{path.name}: {name} has values that are no numbers")
         profiles = cls(**arrays)
+        if profiles.means.dtype != np.float16:  # of which no sum of squares is infinite
+            raise ValueError(f"{path.name}: means are {profiles.means.dtype}, expected float16")
         if not profiles._fits(n_genes):
             raise ValueError(f"{path.name}: its arrays do not fit each other, or {n_genes} genes")
         return profiles
@@ -132,14 +133,6 @@ class Profiles:
             and self.columns[0] >= 0
             and self.columns[-1] < n_genes
         )
-
-
-def is_between(far: np.ndarray, probability: np.ndarray, certainty: float = CERTAINTY):
-    """Whether cells are of a known neighbourhood, but no fine type is certain, (n_cells,) bool.
-
-    probability: of the finest name, averaged over neighbours where a broader name is.
-    """
-    return ~far & (probability < certainty - ROUNDING)
 
 
 def remark_on_far(far: np.ndarray) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -36,13 +36,21 @@ def sampled_rows(n_cells: int, seed: int, at_most: int = SAMPLE_CELLS) -> np.nda
     return np.sort(np.random.default_rng(seed).choice(n_cells, at_most, replace=False))
 
 
-def sample_of(chunks: Iterable[GeneCounts], rows: np.ndarray) -> GeneCounts:
-    """Those rows of a file that comes in chunks; rows: sorted, at least one."""
+def sample_of(
+    chunks: Iterable[sp.csr_matrix],
+    rows: np.ndarray,
+    align: Callable[[sp.csr_matrix], GeneCounts],
+) -> GeneCounts:
+    """Those rows of a file that comes in chunks; rows: sorted, at least one.
+
+    align: gives the counts of some genes, in a model's order.
+    """
     parts, start = [], 0
     for chunk in chunks:
-        end = start + len(chunk)
+        end = start + chunk.shape[0]
         first, last = np.searchsorted(rows, [start, end])
-        parts.append(chunk[rows[first:last] - start])
+        is_whole = last - first == end - start
+        parts.append(align(chunk if is_whole else chunk[rows[first:last] - start]))
         start = end
     totals = np.concatenate([part.totals for part in parts])
     counts = sp.vstack([part.counts for part in parts], format="csr")

@@ -36,13 +36,15 @@ class Novelty:
                   covariance is its own, shrunk towards the one that is common to all types
 
     Entropy finds cells between known types; distance those far from all, of which a model may be
-    quite sure.
+    quite sure. In another laboratory all cells are far by this distance, so that entropy is looked
+    at alone, too.
 
     projection: (n_features, n_components) to components that are white within types; centres:
     (n_types, n_components); whitening: (n_types, n_components, n_components), of each type in
     that space; quantiles: (2, 91) of entropy and distance at ``LEVELS``; excess: (2,)
     mean of what is beyond the last of them; thresholds: (n_types,) largest score of a cell that
-    passes for the type it was given.
+    passes for the type it was given; entropy_thresholds: (n_types,) the same of entropy alone,
+    infinite of models saved before.
     """
 
     projection: np.ndarray
@@ -51,6 +53,7 @@ class Novelty:
     quantiles: np.ndarray
     excess: np.ndarray
     thresholds: np.ndarray
+    entropy_thresholds: np.ndarray
 
     @classmethod
     def fit(cls, train, labels: np.ndarray, validation, probabilities: np.ndarray) -> Novelty:
@@ -69,10 +72,12 @@ class Novelty:
             [_mean_excess(v, q[-1]) for v, q in zip(measures, quantiles, strict=True)]
         )
         no_limits = np.full(len(centres), np.inf)
-        unlimited = cls(projection, centres, whitening, quantiles, excess, no_limits)
-        score = unlimited.score(space, probabilities)
+        unlimited = cls(projection, centres, whitening, quantiles, excess, no_limits, no_limits)
+        score, predicted = unlimited.score(space, probabilities), probabilities.argmax(axis=1)
         return replace(
-            unlimited, thresholds=_thresholds(score, probabilities.argmax(axis=1), len(centres))
+            unlimited,
+            thresholds=_thresholds(score, predicted, len(centres)),
+            entropy_thresholds=_thresholds(measures[0], predicted, len(centres)),
         )
 
     def place(self, features) -> np.ndarray:
@@ -92,6 +97,13 @@ class Novelty:
         """Whether cells with these scores pass for the types ``predicted`` (codes), (n_cells,)."""
         return score <= self.thresholds[predicted]
 
+    def hesitates(self, probabilities: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Whether a model is less sure of cells than of 95 % of those it calls alike, (n_cells,).
+
+        probabilities: before calibration; predicted: codes of the types that cells were given.
+        """
+        return _entropy(probabilities) > self.entropy_thresholds[predicted]
+
     def save(self, path: Path) -> None:
         """Write as .npz."""
         np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
@@ -99,14 +111,16 @@ class Novelty:
     @classmethod
     def load(cls, path: Path, n_features: int, n_types: int) -> Novelty:
         """Read what ``save`` wrote; ValueError where it is damaged or of another model."""
-        names = [field.name for field in fields(cls)]
-        arrays = read_arrays(path, names)
+        *names, newest = (field.name for field in fields(cls))
+        arrays = read_arrays(path, names, optional=[newest])
+        arrays.setdefault(newest, np.full(n_types, np.inf))
         if arrays["projection"].ndim != 2:
             raise ValueError(f"{path.name}: projection is no matrix")
         n_components = arrays["projection"].shape[1]
         of_types = (n_types, n_components), (n_types, n_components, n_components)
-        shapes = (n_features, n_components), *of_types, (2, len(LEVELS)), (2,), (n_types,)
-        for name, shape in zip(names, shapes, strict=True):
+        limits = (n_types,), (n_types,)
+        shapes = (n_features, n_components), *of_types, (2, len(LEVELS)), (2,), *limits
+        for name, shape in zip((*names, newest), shapes, strict=True):
             array = arrays[name]
             if array.shape != shape or array.dtype.kind != "f" or np.isnan(array).any():
                 raise ValueError(f"{path.name}: {name} is no array of {shape} numbers")

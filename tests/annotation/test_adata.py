@@ -30,6 +30,8 @@ COLUMNS = [
     "predicted_known",
     "predicted_broad_type",
     "predicted_broad_probability",
+    "predicted_far",
+    "predicted_between",
 ]
 LAYOUTS = {
     "CSR float32": lambda X: X.copy(),
@@ -298,9 +300,9 @@ def test_annotating_again_replaces_what_was_there(folder):
     assert list(cells.obs) == ["donor", *COLUMNS]
     assert cells.uns["cellclassifier"]["method"] == METHOD
     unsure = new_model(METHOD).fit(known_cells(), known_cells().obs["cell_type"])
-    cc.annotate(cells, unsure)  # without validation cells: no space, and everything is known
+    cc.annotate(cells, unsure)  # without validation cells: no space, and nothing is between
     assert set(cells.obsm) == {"X_pca", "cellclassifier_probabilities"}
-    assert cells.obs["predicted_known"].all()
+    assert not cells.obs["predicted_between"].any()
 
 
 def test_cells_without_counts_are_not_known():

@@ -87,7 +87,8 @@ def test_a_model_from_a_notebook_promises_nothing(tmp_path):
     card = (tmp_path / "model" / CARD).read_text(encoding="utf-8")
     assert headings(card) == SECTIONS
     assert "None were handed over when the model was saved." in card
-    assert "are not calibrated" in card and "does not tell cells of unknown types" in card
+    assert "are not calibrated" in card and "(`between`)" not in card
+    assert "other laboratories' files were not learned from" in card.replace("\n", " ")
     assert not re.search(r"accuracy|SHA-256", card)
 
 

@@ -163,12 +163,14 @@ def test_a_map_needs_some_cells_and_known_types(model, tmp_path):
     refused("--umap needs a model", tmp_path / "plain", tmp_path, path, umap=True)
 
 
-def test_a_model_without_validation_annotates_all_as_known(tmp_path, h5ad):
+def test_a_model_without_validation_has_no_doubt_but_of_far_cells(tmp_path, h5ad):
     cells = known_cells()
     plain = make_baseline("logistic_regression", quick=True, n_genes=40)
     plain.fit(cells, cells.obs["cell_type"].to_numpy(str)).save(tmp_path / "plain")
     run(tmp_path / "plain", tmp_path / "out", h5ad)
-    assert annotations_of(tmp_path / "out/annotations/new")["known"].all()
+    table = annotations_of(tmp_path / "out/annotations/new")
+    assert not table["between"].any()
+    assert (table["known"] == ~table["far"]).all() and table["known"].mean() >= 0.9
 
 
 def test_files_of_one_name_have_folders_by_what_tells_them_apart(model, tmp_path, h5ad):
@@ -408,5 +410,6 @@ def test_from_training_to_annotation_on_the_embedded_sample(tmp_path, monkeypatc
     np.testing.assert_allclose(table["probability"], probabilities.max(axis=1), atol=1e-5)
     labels = read_cells(CellsOptions()).obs["cell_type"]
     assert (judged["label"] == labels[judged.index].astype(str)).all()
-    known = table.groupby(judged["part"])["known"].mean()
-    assert known["val"] >= 0.95 and known["train"] > 0.9 and 0.8 < known["test"] < 1
+    far, between = (table.groupby(judged["part"])[flag].mean() for flag in ("far", "between"))
+    assert (far <= 0.05).all()
+    assert between["val"] <= 0.05 and between["train"] < 0.1 and 0 < between["test"] < 0.2

@@ -9,13 +9,11 @@ import pytest
 from simulated_files import N_GENES, TYPES, a_file, joined, labels_of
 
 from cellclassifier.data.gene_counts import GeneCounts
-from cellclassifier.trust.broader import CERTAINTY
 from cellclassifier.trust.far import (
     FEWEST_OF_TYPE,
     LEAST_THRESHOLD,
     Profiles,
     _thresholds,
-    is_between,
     remark_on_far,
 )
 
@@ -188,6 +186,7 @@ DAMAGES = {
     "no means": {"means": np.zeros((0, N_GENES), dtype=np.float16)},
     "means of one dimension": {"means": np.zeros(N_GENES, dtype=np.float16)},
     "means that are not finite": {"means": np.full((12, N_GENES), np.nan, dtype=np.float16)},
+    "means of any size": {"means": np.full((12, N_GENES), 1e300)},
     "one threshold": {"thresholds": np.zeros(1)},
     "a threshold that is no number": {"thresholds": np.array([0.1, np.nan])},
     "objects": {"thresholds": np.array([0.1, None])},
@@ -208,13 +207,6 @@ def test_a_compressed_file_is_refused(profiles, tmp_path):
     np.savez_compressed(tmp_path / "profiles.npz", **arrays)
     with pytest.raises(ValueError, match="bytes when unpacked"):
         Profiles.load(tmp_path / "profiles.npz", N_GENES)
-
-
-def test_between_is_known_but_not_certain():
-    far = np.array([True, True, False, False, False])
-    probability = np.array([0.1, 0.9, 0.5, CERTAINTY, 1.0])
-    assert is_between(far, probability).tolist() == [False, False, True, False, False]
-    assert is_between(far, probability, 0.4).sum() == 0
 
 
 def test_many_far_cells_are_remarked_on():

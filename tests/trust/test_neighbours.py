@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated_files import a_file, labels_of
+from simulated_files import a_file, labels_of, total
 from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances
 
@@ -121,8 +121,8 @@ def test_of_large_files_no_more_than_a_sample_is_kept():
 @pytest.mark.parametrize("size", [1, 7, 100, 240, 1000])
 def test_a_sample_of_a_file_that_comes_in_chunks(size):
     rows = sampled_rows(240, 1, at_most=50)
-    chunks = (CELLS[start : start + size] for start in range(0, 240, size))
-    sample = sample_of(chunks, rows)
+    chunks = (CELLS.counts[start : start + size] for start in range(0, 240, size))
+    sample = sample_of(chunks, rows, lambda part: GeneCounts(part, total(part), CELLS.present))
     assert (sample.counts != CELLS.counts[rows]).nnz == 0
     np.testing.assert_array_equal(sample.totals, CELLS.totals[rows])
 

@@ -1,0 +1,87 @@
+"""A first look at a file: what all its cells share, before any of them is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.interface import GeneClassifier
+from cellclassifier.trust.far import Profiles
+from cellclassifier.trust.file_view import FileView
+from cellclassifier.trust.neighbours import sample_of, sampled_rows
+
+SEED = 42  # of the sample, so that a file is annotated alike every time
+CHUNK_CELLS = 10_000
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """What a sample of a file tells of each of its cells.
+
+    profiles, view: None of a model that learned no profiles; of_sample: calibrated probabilities
+    of the sampled cells, (n_sample, n_types), where broad names are averaged over neighbours.
+    """
+
+    profiles: Profiles | None = None
+    view: FileView | None = None
+    of_sample: np.ndarray | None = None
+
+    @classmethod
+    def over(
+        cls,
+        model: GeneClassifier,
+        chunks: Iterable[sp.csr_matrix],
+        align: Callable[[sp.csr_matrix], GeneCounts],
+        n_cells: int,
+        smooth_broad: bool = False,
+    ) -> FirstPass:
+        """Look at up to 20,000 of a file's cells; the same ones whatever the chunks.
+
+        chunks: the file's raw counts; align: gives those of the model's genes; smooth_broad:
+        whether broad names will be averaged over neighbours.
+        """
+        if model.type_profiles_ is None:
+            return cls()
+        rows = sampled_rows(n_cells, SEED)
+        return cls.of_sample_at(model, sample_of(chunks, rows, align), rows, smooth_broad)
+
+    @classmethod
+    def of_sample_at(
+        cls, model: GeneClassifier, sample: GeneCounts, rows: np.ndarray, smooth_broad: bool = False
+    ) -> FirstPass:
+        """From cells of the model's genes; rows: their places in the file, sorted."""
+        if model.type_profiles_ is None:
+            return cls()
+        view = model.type_profiles_.view(sample, rows, model.jobs)
+        is_of_use = smooth_broad and view.neighbours is not None
+        return cls(model.type_profiles_, view, _probabilities(model, sample) if is_of_use else None)
+
+    def look(self, cells: GeneCounts, rows: np.ndarray) -> tuple[np.ndarray, sp.csr_matrix | None]:
+        """Whether cells are far from all known types, (n_cells,) bool, and their neighbours.
+
+        rows: places of these cells in the file. Raises ValueError of a model without profiles.
+        """
+        if self.view is None:
+            raise ValueError("the model learned no profiles of its types")
+        near = self.view.near(cells, rows)
+        return self.profiles.is_far(self.view.score(cells, near), self.view), near
+
+    def smoothed(self, probabilities: np.ndarray, near: sp.csr_matrix | None) -> np.ndarray:
+        """Probabilities for broad names; as they are where that was not asked for."""
+        if self.of_sample is None:
+            return probabilities
+        return self.view.smoothed(probabilities, near, self.of_sample)
+
+    def facts(self) -> dict[str, int | float]:
+        """What a run should say of it, as JSON values: cells_sampled, genes_compared, offset."""
+        return {} if self.view is None else self.view.facts()
+
+
+def _probabilities(model: GeneClassifier, cells: GeneCounts) -> np.ndarray:
+    starts = range(0, len(cells), CHUNK_CELLS)
+    parts = [model.outputs(cells[start : start + CHUNK_CELLS]).probabilities for start in starts]
+    return model.calibrated(np.concatenate(parts)).astype(np.float32)
