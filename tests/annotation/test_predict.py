@@ -277,20 +277,6 @@ def test_names_and_order_of_genes_change_nothing(method, spelling):
     assert len(set(found.table["predicted"])) > (method != "majority")
 
 
-@pytest.mark.parametrize("method", EVERY_METHOD)
-def test_missing_genes_count_as_never_seen(method):
-    """A file without ten of the genes is named as one in which no cell expresses them."""
-    model, cells = trained(method), new_cells()
-    zeros = cells.X.toarray()
-    zeros[:, 5:15] = 0
-    silent = ad.AnnData(sp.csr_matrix(zeros), cells.obs, cells.var)
-    without = cells[:, [*range(5), *range(15, 60)]].copy()
-    found, expected = (annotate_aligned(model, one) for one in (without, silent))
-    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
-    assert found.table["predicted"].equals(expected.table["predicted"])
-    assert np.isfinite(found.probabilities).all()
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_other_genes_count_in_library_sizes(method):
     """As in the whole cell: the model's own genes alone would make another cell."""
