@@ -6,7 +6,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUTPUT ?= model_output
 MINUTES ?= 10
 # interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
-SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick"
+SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick" cellular.py
 
 .PHONY: run test test-all lint bench fuzz images docs-tables setup geneformer-files clean help
 

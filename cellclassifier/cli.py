@@ -7,10 +7,12 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import cellclassifier
@@ -38,15 +40,25 @@ if stopping.is_started_here():  # scripts import this module first, before what 
     stopping.end_at_once(f"Stopped. {KEPT}" if is_first() else "")
 
 
+@dataclass(frozen=True)
+class Subcommand:
+    """What a script does instead of its main work where its first argument is the name of it."""
+
+    main: Callable[[object], object]
+    config_class: type
+    description: str
+
+
 def run(
     main: Callable[[Config], object],
     config_class: type[Config],
     description: str,
     when_stopped: str = KEPT,
+    subcommands: Mapping[str, Subcommand] = MappingProxyType({}),
 ) -> None:
     """Parse the command line into ``config_class``, call ``main`` with it, and exit.
 
-    when_stopped: what a person should know after Ctrl-C or SIGTERM.
+    when_stopped: what a person should know after Ctrl-C or SIGTERM; subcommands: by their names.
     Exit codes: 0 success; 2 bad input or options (one sentence, no traceback); 130 Ctrl-C; 143
     SIGTERM; 141 where nobody reads what it prints any more.
     """
@@ -56,6 +68,11 @@ def run(
     import tyro
 
     look = {"config": _markers(), "registry": help_texts()}
+    name = next(iter(sys.argv[1:]), "")
+    if name in subcommands:
+        chosen = subcommands[name]
+        main, config_class, description = chosen.main, chosen.config_class, chosen.description
+        look |= {"args": sys.argv[2:], "prog": f"{Path(sys.argv[0]).name} {name}"}
     with _while_somebody_reads():
         config = tyro.cli(config_class, description=_shown(description), **look)
         _call(main, config, when_stopped)

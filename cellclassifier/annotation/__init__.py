@@ -5,6 +5,7 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
+        "embedding": ["embed", "load_embedder", "map_of", "write_embedded"],
         "model": ["about", "find_genes", "load_annotator", "load_model"],
         "first_pass": ["FirstPass"],
         "naming": ["Naming"],

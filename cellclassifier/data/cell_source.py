@@ -77,6 +77,14 @@ class CellSource:
             columns["group"] = self._column(group_key, "--group-key")
         return pd.DataFrame(columns, index=self.obs_names)
 
+    def groups(self, key: str, option: str) -> pd.Series:
+        """A column of obs as texts, "missing" where a cell has none, (n_cells,), named by the key.
+
+        Raises InputError, which names the option, where the file has no such column.
+        """
+        values = pd.Series(self._column(key, option), self.obs_names, dtype=object, name=key)
+        return values.where(values.notna(), "missing").astype(str)
+
     def _column(self, key: str, option: str) -> np.ndarray:
         values = self.read_column(key, option)
         check_fit(self.path, self.matrix.shape, len(values), len(self.var), "labels")

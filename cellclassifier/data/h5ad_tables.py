@@ -202,12 +202,12 @@ def add_columns(file: h5py.File, columns: pd.DataFrame) -> None:
     obs.attrs["column-order"] = order
 
 
-def add_to_uns(file: h5py.File, values: Mapping[str, np.ndarray]) -> None:
-    """Add arrays to uns of an open file, replacing those of the same name."""
-    if "uns" not in file:
-        ad.io.write_elem(file, "uns", {})
+def add_arrays(file: h5py.File, place: str, values: Mapping[str, np.ndarray]) -> None:
+    """Add arrays to uns or obsm of an open file, replacing those of the same name."""
+    if place not in file:
+        ad.io.write_elem(file, place, {})
     for name, value in values.items():
-        ad.io.write_elem(file["uns"], name, value)
+        ad.io.write_elem(file[place], name, value)
 
 
 def _modernise(file: h5py.File) -> None:

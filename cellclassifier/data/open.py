@@ -24,7 +24,7 @@ from cellclassifier.data.formats.samples import join_samples
 from cellclassifier.data.formats.tenx_h5 import open_h5
 from cellclassifier.data.formats.zarr import open_zarr
 from cellclassifier.data.h5_access import as_sentence
-from cellclassifier.data.h5ad_tables import add_columns, add_to_uns, refuse_links
+from cellclassifier.data.h5ad_tables import add_arrays, add_columns, refuse_links
 from cellclassifier.data.validate import check_names, check_present
 from cellclassifier.data.which_format import (
     SAMPLES,
@@ -123,13 +123,17 @@ def open_cells(path: Path | None, layer: str | None = None) -> CellSource:
 
 
 def write_annotated(
-    source: CellSource, columns: pd.DataFrame, target: Path, uns: Mapping[str, np.ndarray] = NOTHING
+    source: CellSource,
+    columns: pd.DataFrame,
+    target: Path,
+    uns: Mapping[str, np.ndarray] = NOTHING,
+    obsm: Mapping[str, np.ndarray] = NOTHING,
 ) -> None:
     """Copy a source's .h5ad to ``target`` with columns added to obs; the source stays as it is.
 
     columns: n_cells rows named by ``source.cell_names``; text (categorical), float32 or bool; uns:
-    arrays that are added there. What has the same name is replaced. The matrices are copied as
-    bytes, never read.
+    arrays that are added there; obsm: arrays of n_cells rows. What has the same name is replaced.
+    The matrices are copied as bytes, never read.
     Raises InputError for a .npy, which has no place for columns.
     """
     if format_of(source.path, FORMATS) != ".h5ad":
@@ -143,4 +147,5 @@ def write_annotated(
     with as_sentence(failed), h5py.File(target, "r+") as file:
         refuse_links(file, source.path)
         add_columns(file, columns)
-        add_to_uns(file, uns)
+        add_arrays(file, "uns", uns)
+        add_arrays(file, "obsm", obsm)

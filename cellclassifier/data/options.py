@@ -54,3 +54,11 @@ class CellsOptions:
 
     drop_empty_cells: bool = False
     """leave out cells without any count instead of stopping"""
+
+
+@dataclass(frozen=True)
+class BatchOptions(CellsOptions):
+    """Which cells to read, with their batches: for what learns from batches or shows them."""
+
+    batch_key: str | None = None
+    """column of obs, or of --labels, that holds the batches; of several files, default: the file"""

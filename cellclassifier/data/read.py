@@ -18,7 +18,7 @@ from cellclassifier.data.gene_names import are_genes
 from cellclassifier.data.gene_symbols import drop_unmapped, symbols_of
 from cellclassifier.data.label_table import named_in
 from cellclassifier.data.labels import leave_out_untyped
-from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.options import BatchOptions, CellsOptions
 from cellclassifier.data.studies import STUDY, at_level, open_studies
 from cellclassifier.data.validate import (
     check_groups,
@@ -42,7 +42,8 @@ def read_cells(
 
     ``X`` is CSR float32 without stored zeros, ``obs["cell_type"]`` categorical, ``var_names`` the
     gene ids of the (first) file, ``var["gene_symbol"]`` their symbols where known, ``obs["group"]``
-    the groups where asked for, ``obs["study"]`` which of several files a cell is from;
+    the groups where asked for, ``obs["batch"]`` likewise, ``obs["study"]`` which of several files a
+    cell is from;
     ``uns["source"]`` has the file's name, SHA-256 and shape, and those of each of several. Cells
     without a label, or whose label says that they have no type, are left out (see
     ``labels.NO_TYPES``).
@@ -81,6 +82,9 @@ def _validated(source: CellSource, options: CellsOptions) -> ad.AnnData:
     obs, kept = source.obs(options.label_key, options.group_key), named_in(source, options.labels)
     if source.studies:
         obs[STUDY] = pd.Categorical(source.read_column(STUDY, "--group-key"))
+    if isinstance(options, BatchOptions) and (options.batch_key or source.studies):
+        batches = source.groups(options.batch_key or STUDY, "--batch-key")
+        obs["batch"] = pd.Categorical(batches.to_numpy(str))
     kept[kept] = leave_out_untyped(obs[kept], options.keep_labels, options.ignore_labels)
     counts = source.counts()
     check_names(source.obs_names, "cell name")

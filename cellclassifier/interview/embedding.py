@@ -6,15 +6,13 @@ import logging
 
 import anndata as ad
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from cellclassifier.data import features
+from cellclassifier.protocol.neighbours import N_NEIGHBORS, neighbour_agreement
 from cellclassifier.protocol.splits import subsample
 
 MAX_SHOWN = 20_000  # cells in a PCA or UMAP
 N_SHOWN_GENES = 2000  # of highest dispersion, that a PCA looks at
-N_NEIGHBORS = 15
-N_QUERIES = 2000  # cells whose neighbours are looked up
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +44,5 @@ def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, dict
     spaces = {"all": result.obsm["X_pca"], "X_pca": result.obsm["X_pca"][:, :2]}
     if umap:
         spaces["X_umap"] = result.obsm["X_umap"]
-    agreement = {key: _neighbour_agreement(space, labels, seed) for key, space in spaces.items()}
+    agreement = {key: neighbour_agreement(space, labels, seed) for key, space in spaces.items()}
     return result, agreement
-
-
-def _neighbour_agreement(space: np.ndarray, labels: np.ndarray, seed: int) -> float:
-    queries = np.random.default_rng(seed).permutation(len(labels))[:N_QUERIES]
-    k = min(N_NEIGHBORS, len(labels) - 1)
-    found = NearestNeighbors(n_neighbors=k + 1).fit(space).kneighbors(space[queries])[1]
-    others = [row[row != query][:k] for row, query in zip(found, queries, strict=True)]
-    return float(np.mean(labels[np.stack(others)] == labels[queries][:, None]))

@@ -18,6 +18,7 @@ KNOWN = (*RECIPES, *HIDDEN)  # of multiclass_baselines.py
 # Method -> the module whose make(method, seed, n_genes, quick, jobs) gives one.
 SYSTEMS = {
     "geneformer": "cellclassifier.models.geneformer.make",
+    "cellular": "cellclassifier.models.cellular.make",
 }
 EVERY = (*KNOWN, *SYSTEMS)
 QUICK_EPOCHS = 5

@@ -52,7 +52,7 @@ def cells_in_plane(
     draw_cells(shown, basis, "cell_type", colors, by_type)
     by_type.set_title(f"by type ({len(colors)})" if others else "", fontsize=12, loc="left")
     for by_group in others:
-        _draw_groups(shown, basis, groups.loc[shown.obs_names], by_group)
+        draw_groups(shown, basis, groups.loc[shown.obs_names], by_group)
     for axes in panels[0]:
         _name_axes(axes, cells, basis, n_neighbors)
     title_above(figure, _title(cells, basis, agreement, n_neighbors))
@@ -78,7 +78,8 @@ def draw_cells(
     return axes.collections[-1]
 
 
-def _draw_groups(shown: ad.AnnData, basis: str, groups: pd.Series, axes: Axes) -> None:
+def draw_groups(shown: ad.AnnData, basis: str, groups: pd.Series, axes: Axes) -> None:
+    """Cells by group, with a legend of at most ``MOST_GROUPS``; sets obs["group"] of ``shown``."""
     shown.obs["group"] = groups.astype(str).map(short).to_numpy()
     names = sorted(shown.obs["group"].unique())
     colors = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}

@@ -18,6 +18,7 @@ METHOD_ORDER = (
     "augmented_network",
     "marker_network",
     "geneformer",
+    "cellular",
 )
 
 

@@ -15,6 +15,8 @@ from cellclassifier.interface import Classifier, GeneClassifier
 from cellclassifier.models.augmented.classifier import AugmentedClassifier
 from cellclassifier.models.augmented.options import HIDDEN, AugmentedOptions
 from cellclassifier.models.baselines.options import METHODS
+from cellclassifier.models.cellular.classifier import CellularClassifier
+from cellclassifier.models.cellular.options import CellularOptions
 from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel
 from cellclassifier.protocol.single_label import SingleLabel
@@ -25,6 +27,12 @@ def augmented(method: str) -> AugmentedClassifier:
     """Of few epochs of small steps."""
     options = AugmentedOptions(n_genes=40, epochs=4, batch_size=32, learning_rate=0.01)
     return AugmentedClassifier(method, options, seed=1)
+
+
+def cellular(**options) -> CellularClassifier:
+    """Of few epochs of small steps."""
+    quick = CellularOptions(n_genes=40, epochs=4, batch_size=32, learning_rate=0.01, **options)
+    return CellularClassifier(quick, seed=1)
 
 
 def cells(seed: int = 0):
@@ -61,6 +69,10 @@ SYSTEMS = {
         for method in METHODS
     },
     **{method: System(partial(augmented, method), missing_is_zero=False) for method in HIDDEN},
+    "cellular": System(cellular, missing_is_zero=False),
+    "cellular, two linear networks": System(
+        partial(cellular, network="linear", loss="softmax", ensemble=2), missing_is_zero=False
+    ),
     "geneformer": System(partial(new_model, "geneformer")),
     "nearest_centroid": System(Centroids),
     "several_labels": System(OneVsRest, arrays),

@@ -19,6 +19,7 @@ from cellclassifier.interview import inspect as inspecting
 from cellclassifier.interview.numbers import numbers_of_file
 from cellclassifier.interview.summary import data_summary
 from cellclassifier.plots import interview as interview_plots
+from cellclassifier.protocol.neighbours import neighbour_agreement
 
 
 def write_npy(path, counts, labels, genes):
@@ -236,7 +237,7 @@ def test_neighbour_agreement_is_that_of_all_distances():
     np.fill_diagonal(distance, np.inf)
     nearest = np.argsort(distance, axis=1)[:, : embedding.N_NEIGHBORS]
     expected = np.mean(labels[nearest] == labels[:, None])
-    assert embedding._neighbour_agreement(space, labels, 0) == pytest.approx(expected)
+    assert neighbour_agreement(space, labels, 0) == pytest.approx(expected)
 
 
 def test_a_file_that_does_not_fit_together_is_bad_input(tmp_path, small_cells):
