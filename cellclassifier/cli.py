@@ -35,6 +35,7 @@ NOBODY_READS = 128 + 13  # the exit code that shells give to a process that SIGP
 # Libraries that "pip install cellclassifier" leaves out, and the extra that has each.
 EXTRA = dict.fromkeys(("torch",), "networks")
 EXTRA |= dict.fromkeys(("transformers", "datasets", "huggingface_hub"), "geneformer")
+EXTRA |= dict.fromkeys(("skimage", "PIL"), "protein-atlas")
 
 if stopping.is_started_here():  # scripts import this module first, before what takes a second
     stopping.end_at_once(f"Stopped. {KEPT}" if is_first() else "")

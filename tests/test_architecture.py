@@ -28,7 +28,13 @@ FLOORS = (
 DRAWING = {"annotation"}  # rooms that may draw; all others leave it to the scripts
 OUTSIDE = ("tests", "benchmarks", "bundled", "conftest")
 NEURAL = ("torch", "transformers", "accelerate")
-NEURAL_ROOMS = ("models/augmented", "models/cellular", "models/geneformer", "models/neural")
+NEURAL_ROOMS = (
+    "models/augmented",
+    "models/cellular",
+    "models/geneformer",
+    "models/neural",
+    "models/protein_atlas/efficientnet.py",
+)
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*.py"))
 

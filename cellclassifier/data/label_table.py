@@ -18,10 +18,13 @@ from cellclassifier.errors import InputError
 log = logging.getLogger(__name__)
 
 
-def read_label_table(path: Path | str) -> pd.DataFrame:
+def read_label_table(
+    path: Path | str, header_like: str = "cell, cell_type", row_of: str = "cell"
+) -> pd.DataFrame:
     """A .csv or .tsv whose first column names cells, as texts; its index are these names.
 
-    Raises InputError where it is no table, or names a cell twice.
+    header_like, row_of: what messages say that it should be like. Raises InputError where it is no
+    table, or names a cell twice.
     """
     path = Path(path)
     with opened_text(path) as file:
@@ -35,13 +38,15 @@ def read_label_table(path: Path | str) -> pd.DataFrame:
         found = f"a row of {len(uneven)} fields" if uneven is not None else f"{len(rows)} rows"
         raise InputError(
             f"--labels {path} has {len(names)} columns and {found}: expected a first line of names "
-            "(cell, cell_type), then a row for every cell"
+            f"({header_like}), then a row for every {row_of}"
         )
     values = np.array(rows, dtype=object)
     index = pd.Index(as_texts(values[:, 0], f"{path}: its first column"), dtype=object)
     if index.has_duplicates:
         first = index[index.duplicated()][0]
-        raise InputError(f"--labels {path} names the cell {first!r} twice: expected one row each")
+        raise InputError(
+            f"--labels {path} names the {row_of} {first!r} twice: expected one row each"
+        )
     return pd.DataFrame(values[:, 1:], index=index, columns=names[1:])
 
 

@@ -77,15 +77,17 @@ def evaluate_parts(
 ) -> Evaluation:
     """``evaluate`` for any input and question.
 
-    inputs, names: of every part, what the classifier is given and what its rows are called;
+    inputs, names: of every part, what the classifier is given and what its rows are called; without
+    "val" nothing is calibrated by it (folds, of a model that calibrates itself within training);
     targets: of all rows together, in the order of part_of_cell, (n,) of ``PARTS``.
     """
-    answers = {part: targets[part_of_cell == part] for part in PARTS}
-    validation = inputs["val"], answers["val"]
+    parts = [part for part in PARTS if part in inputs]
+    answers = {part: targets[part_of_cell == part] for part in parts}
+    validation = (inputs["val"], answers["val"]) if "val" in inputs else None
     outputs = classifier.fit_with_outputs(inputs["train"], answers["train"], validation)
-    outputs["test"] = classifier.outputs(inputs["test"])
+    outputs |= {part: classifier.outputs(inputs[part]) for part in parts if part not in outputs}
     scores, predictions = [], []
-    for part in PARTS:
+    for part in parts:
         own = classifier.targets_.alike(answers[part].answers)
         raw = outputs[part].probabilities
         probabilities = classifier.calibrated(raw)

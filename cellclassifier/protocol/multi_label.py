@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -23,10 +23,20 @@ CALIBRATION_BINS = 15
 class MultiLabel(Targets):
     """Any number of labels per cell, each with a probability of its own.
 
-    answers: (n_cells, n_names) bool. A label is given where its probability is above a half.
+    answers: (n_cells, n_names) bool. A label is given where its probability is above its threshold;
+    with ``at_least_one`` a cell that would have none is given its most probable one.
     """
 
+    thresholds: np.ndarray | None = None
+    """(n_names,), by default a half each; of calibrated probabilities, fixed by the model"""
+
+    at_least_one: bool = False
+
     kind: ClassVar[str] = "several labels"
+
+    def __getitem__(self, rows) -> MultiLabel:
+        """Some of the cells, with the same decision rule."""
+        return replace(self, answers=self.answers[rows])
 
     @classmethod
     def without_answers(cls, names: np.ndarray) -> MultiLabel:
@@ -41,7 +51,7 @@ class MultiLabel(Targets):
                 f"labels are of shape {answers.shape}: expected a column for each of the "
                 f"{len(self.names)} names"
             )
-        return MultiLabel(answers, self.names)
+        return replace(self, answers=answers)
 
     def parts(self, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
         """70 / 15 / 15 % of every label, by iterative stratification."""
@@ -59,8 +69,12 @@ class MultiLabel(Targets):
         return -float(log_expit(signed).sum())
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
-        """Labels of a probability above a half, (n_cells, n_names) bool."""
-        return probabilities > 0.5
+        """Labels of a probability above their thresholds, (n_cells, n_names) bool."""
+        given = probabilities > (0.5 if self.thresholds is None else self.thresholds)
+        if self.at_least_one and len(given):
+            without = np.flatnonzero(~given.any(axis=1))
+            given[without, probabilities[without].argmax(axis=1)] = True
+        return given
 
     def texts(self, answers: np.ndarray | None = None) -> np.ndarray:
         """The names of a cell's labels, joined by " | "; empty where it has none."""
@@ -118,16 +132,32 @@ def stratified_parts(
 ) -> np.ndarray:
     """Iterative stratification of cells, or of whole groups, 70 / 15 / 15 % of every label.
 
-    Sechidis et al. 2011 (doi 10.1007/978-3-642-23808-6_10): the label with the fewest cells left is
-    given out first, each of its cells to the part that still wants most of that label.
-
     answers: (n_cells, n_names) bool; returns (n_cells,) "train", "val" or "test".
+    """
+    shares = np.array([1 - 2 * HELD_OUT_SHARE, HELD_OUT_SHARE, HELD_OUT_SHARE])
+    return np.array(PARTS)[_given_out(answers, shares, seed, groups)]
+
+
+def stratified_folds(
+    answers: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """The same of folds of one size: the fold of every cell, (n_cells,) 0 to n_folds - 1."""
+    return _given_out(answers, np.full(n_folds, 1 / n_folds), seed, groups)
+
+
+def _given_out(
+    answers: np.ndarray, shares: np.ndarray, seed: int, groups: np.ndarray | None
+) -> np.ndarray:
+    """Iterative stratification; shares: (n_parts,), sum to 1; returns (n_cells,) int.
+
+    Sechidis et al. 2011 (doi 10.1007/978-3-642-23808-6_10): the label with the fewest cells left is
+    given out first, each of its cells to the part that still wants most of that label. (The package
+    iterative-stratification does so for cells, not for groups, and had its last release in 2024.)
     """
     units = np.arange(len(answers)) if groups is None else np.unique(groups, return_inverse=True)[1]
     held = np.zeros((units.max() + 1, answers.shape[1]))  # labels of every unit
     np.add.at(held, units, answers)
     sizes = np.bincount(units).astype(float)
-    shares = np.array([1 - 2 * HELD_OUT_SHARE, HELD_OUT_SHARE, HELD_OUT_SHARE])
     wanted, room = shares[:, None] * held.sum(axis=0), shares * len(answers)
     part_of, order = np.full(len(held), -1), np.random.default_rng(seed).permutation(len(held))
     for unit in _rarest_label_first(held, order):
@@ -137,7 +167,7 @@ def stratified_parts(
         part_of[unit] = part
         wanted[part] -= held[unit]
         room[part] -= sizes[unit]
-    return np.array(PARTS)[part_of[units]]
+    return part_of[units]
 
 
 def _rarest_label_first(held: np.ndarray, order: np.ndarray):

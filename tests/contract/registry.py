@@ -17,6 +17,8 @@ from cellclassifier.models.augmented.options import HIDDEN, AugmentedOptions
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.models.cellular.classifier import CellularClassifier
 from cellclassifier.models.cellular.options import CellularOptions
+from cellclassifier.models.protein_atlas.classifier import AtlasClassifier
+from cellclassifier.models.protein_atlas.options import AtlasOptions
 from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel
 from cellclassifier.protocol.single_label import SingleLabel
@@ -76,6 +78,9 @@ SYSTEMS = {
     "geneformer": System(partial(new_model, "geneformer")),
     "nearest_centroid": System(Centroids),
     "several_labels": System(OneVsRest, arrays),
+    "protein_atlas": System(
+        partial(AtlasClassifier, AtlasOptions(n_trees=40, inner_folds=3), seed=1), arrays
+    ),
 }
 EVERY = tuple(SYSTEMS)
 GENES = tuple(name for name in EVERY if isinstance(SYSTEMS[name].new(), GeneClassifier))

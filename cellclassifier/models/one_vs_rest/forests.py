@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from joblib import Parallel, delayed, parallel_config
-from joblib.parallel import get_active_backend
 from sklearn import metrics as sk
 
 from cellclassifier.data.features import best_genes, log_normalize
@@ -21,6 +18,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.models.one_vs_rest.options import SCHEMES, ForestOptions
 from cellclassifier.models.one_vs_rest.permutation import permutation_importance
 from cellclassifier.models.one_vs_rest.random_forest import Forest
+from cellclassifier.models.one_vs_rest.side_by_side import side_by_side
 from cellclassifier.protocol.splits import distinct_seeds, split_cells, types_with_at_least
 
 VERSION = 1  # raised when results change: finished fits depend on it
@@ -163,19 +161,15 @@ def fit_all(
     Any ``joblib.parallel_config`` around the call is respected, its n_jobs included. The results
     are the same to the last digit for any number of jobs and any backend.
     """
-    jobs = get_active_backend()[1] or jobs
     shared = cells.X, cells.obs["cell_type"].to_numpy().astype(str)
     held_out = {seed: (parts[seed] != "train").to_numpy() for seed in parts}
-    tasks = (delayed(_with_fit)(fit, *shared, held_out[fit.seed], options) for fit in fits)
-    parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")
-    with warnings.catch_warnings():  # scikit-learn's checks in threads may leave one filter more
-        for fit, grown in parallel(tasks):
-            yield fit, grown.tables(cells.var_names)
+    tasks = ((fit, *shared, held_out[fit.seed], options) for fit in fits)
+    for fit, grown in side_by_side(_with_fit, tasks, jobs):
+        yield fit, grown.tables(cells.var_names)
 
 
 def _with_fit(fit: Fit, *arguments) -> tuple[Fit, Grown]:
-    with parallel_config(backend="sequential"):  # a forest in a Dask worker would call for workers
-        return fit, run_fit(fit, *arguments)
+    return fit, run_fit(fit, *arguments)
 
 
 def run_fit(
