@@ -23,7 +23,17 @@ WITH_AUTHORS_HEADER = {
 }
 KEYS = ["method", "method_a", "method_b", "metric", "part", "split", "selected", "cell_type"]
 KEYS += ["group", "negative_sampling", "gene_id"]
-KEYS += ["gene_symbol", "stage", "network", "epoch", "quantity", "statistic", "topic", "cell", "file"]
+KEYS += [
+    "gene_symbol",
+    "stage",
+    "network",
+    "epoch",
+    "quantity",
+    "statistic",
+    "topic",
+    "cell",
+    "file",
+]
 OF_TYPES = ("cell_type", "predicted", "broad")
 TEXTS = [*KEYS, *OF_TYPES, "label", "second", "confidence", "remark"]
 TEXTS += ["data_digest", "options_digest", "class_weight", "trees_class_weight", "exceptions"]
