@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUTPUT ?= model_output
 MINUTES ?= 10
-# interview.py first: it says what the others will see. Quick fine-tuning, for machines without GPU.
-SCRIPTS := interview.py multiclass_baselines.py binary_rf.py "finetune_geneformer.py --quick" cellular.py
+# interview.py first: it says what the others will see. Systems come next (add yours to SYSTEMS); what sets
+# methods side by side after them, and the page of it all last. Quick fine-tuning, for machines without GPU.
+SYSTEMS := binary_rf.py "finetune_geneformer.py --quick" cellular.py
+SCRIPTS := "interview.py --umap" $(SYSTEMS) multiclass_baselines.py report.py
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-all lint bench fuzz images docs-tables setup geneformer-files clean help
+.PHONY: run test test-all test-browser lint bench fuzz images docs-tables setup geneformer-files clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -18,12 +21,17 @@ run: $(VENV)/.run  ## set up, run every script on cells.npy (or the embedded sam
 		echo "== $$script"; $(BIN)/python $$script --output $(OUTPUT) || exit $$?; \
 	done
 	@echo "CSVs: $(OUTPUT)/results  plots: $(OUTPUT)/plots  models: $(OUTPUT)/models"
+	@echo "All of it on a page: $(OUTPUT)/report.html"
 
 test: $(VENV)/.dev  ## set up, run the tests but for the slow ones (two minutes on 2 idle cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(TESTS)
 
 test-all: $(VENV)/.dev  ## every test: also killed runs, torchrun, many random examples
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile thorough $(TESTS)
+
+test-browser: $(VENV)/.browser  ## set up, try the page of report.py in Chromium
+	@test -n "$(CHROMIUM)" || { echo "Chromium is not here: apt-get install chromium (Debian), or its like"; exit 1; }
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -m browser tests/browser
 
 lint: $(VENV)/.dev  ## set up, check style
 	$(BIN)/ruff check .
@@ -62,6 +70,11 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/pyth
 	$(INSTALL) -r requirements-dev.txt
 	$(INSTALL) --no-deps --editable .
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.browser: requirements.txt requirements-dev.txt requirements-browser.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements-browser.txt
+	$(INSTALL) --no-deps --editable .
+	@touch $@ $(VENV)/.run $(VENV)/.dev
 
 $(VENV)/.bench: requirements.txt requirements-dev.txt requirements-bench.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) -r requirements-bench.txt

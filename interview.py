@@ -13,6 +13,7 @@ refuse, and says what is suspicious about them. Outputs, under model_output/:
                                          types by group, and whether types split by group
     plots/cells_per_type.png, plots/counts_and_genes.png
     plots/pca.png (and umap.png)         cells coloured by type, and by group
+    results/cells_in_plane.csv           where each cell lies there
     plots/type_similarity.png            correlation of the types' mean profiles
     results/run_interview.json
 """
@@ -123,6 +124,7 @@ def _draw_types(config: Config, cells: ad.AnnData, out: output.Output) -> ad.Ann
         if key in shown.obsm:
             figure = plots.cells_in_plane(shown, key, agreement, interview.N_NEIGHBORS, groups)
             out.figure(name, figure)
+    out.csv("cells_in_plane", interview.plane_table(shown))
     return shown
 
 

@@ -34,6 +34,7 @@ CONSOLE = (
 NOBODY_READS = 128 + 13  # the exit code that shells give to a process that SIGPIPE ended
 # Libraries that "pip install cellclassifier" leaves out, and the extra that has each.
 EXTRA = dict.fromkeys(("torch",), "networks")
+EXTRA |= dict.fromkeys(("jinja2",), "report")
 EXTRA |= dict.fromkeys(("transformers", "datasets", "huggingface_hub"), "geneformer")
 EXTRA |= dict.fromkeys(("skimage", "PIL"), "protein-atlas")
 
@@ -161,7 +162,7 @@ def _call(main: Callable[[Config], object], config: Config, when_stopped: str) -
         if error.name not in EXTRA:
             raise
         need = f"pip install 'cellclassifier[{EXTRA[error.name]}]'"
-        sys.exit(_fail(f"error: {error.name} is not installed, and this model needs it: {need}", 2))
+        sys.exit(_fail(f"error: {error.name} is not installed, and this needs it: {need}", 2))
     except OSError as error:
         if error.errno is None:
             raise

@@ -367,13 +367,13 @@ def test_threads_are_as_before_once_a_script_ends(shell):
         (
             ModuleNotFoundError("No module named 'torch'", name="torch"),
             2,
-            "error: torch is not installed, and this model needs it: pip install "
+            "error: torch is not installed, and this needs it: pip install "
             "'cellclassifier[networks]'",
         ),
         (
             ModuleNotFoundError("No module named 'transformers'", name="transformers"),
             2,
-            "error: transformers is not installed, and this model needs it: pip install "
+            "error: transformers is not installed, and this needs it: pip install "
             "'cellclassifier[geneformer]'",
         ),
         (ModuleNotFoundError("No module named 'pandas'", name="pandas"), None, None),

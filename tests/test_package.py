@@ -24,7 +24,11 @@ import cellclassifier
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 VERSION = cellclassifier.__version__
-TABLES = {str(path.relative_to(ROOT)) for path in ROOT.glob("cellclassifier/data/tables/*")}
+TABLES = {
+    str(path.relative_to(ROOT))
+    for folder in ("data/tables", "report/templates")
+    for path in (ROOT / "cellclassifier" / folder).glob("*")
+}
 SOURCES = {str(path.relative_to(ROOT)) for path in (ROOT / "cellclassifier").rglob("*.py")}
 IMAGES = ("cellclassifier/data/png.py", "cellclassifier/models/protein_atlas/")
 # Environments, caches and data, which can be large.
@@ -179,7 +183,7 @@ def locked(name: str) -> dict[str, Requirement]:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        (("requirements.txt",), ("geneformer", "protein-atlas")),
+        (("requirements.txt",), ("geneformer", "protein-atlas", "report")),
         (("requirements.txt", "requirements-dev.txt"), ("geneformer", "dev")),
         (
             ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt"),
@@ -215,10 +219,12 @@ def distributions() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("path", sorted(SOURCES))
 def test_every_library_that_is_imported_is_asked_for(path):
-    """By the package itself, or by an extra where that is imported: networks, images."""
-    neural = path.startswith(tuple(f"cellclassifier/{room}" for room in NEURAL_ROOMS))
-    extra = ("geneformer",) if neural else ("protein-atlas",) if path.startswith(IMAGES) else ()
-    asked, sold_as = requirements(*extra), distributions()
+    """By the package itself, or by an extra where that is imported: networks, images, the page."""
+    extras = {"geneformer": NEURAL_ROOMS, "protein-atlas": IMAGES, "report": ("report/",)}
+    rooms = {e: [str(r).removeprefix("cellclassifier/") for r in of] for e, of in extras.items()}
+    inside = path.removeprefix("cellclassifier/")
+    asked = requirements(*(e for e, of in rooms.items() if inside.startswith(tuple(of))))
+    sold_as = distributions()
     for library in imported_libraries(ROOT / path):
         if library not in sold_as:
             pytest.skip(f"{library}, of an extra, is not installed here")

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = expose(
     {
         "batches": ["group_mixing", "sentences", "types_by_group"],
         "droplets": ["about_droplets"],
-        "embedding": ["N_NEIGHBORS", "embedded"],
+        "embedding": ["N_NEIGHBORS", "embedded", "plane_table"],
         "inspect": ["inspect_cells"],
         "label_origin": ["origin_of_labels"],
         "numbers": ["as_table", "numbers_of_file", "numbers_of_labels"],

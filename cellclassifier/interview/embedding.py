@@ -6,6 +6,7 @@ import logging
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 
 from cellclassifier.data import features
 from cellclassifier.protocol.neighbours import N_NEIGHBORS, neighbour_agreement
@@ -46,3 +47,14 @@ def embedded(cells: ad.AnnData, seed: int, umap: bool) -> tuple[ad.AnnData, dict
         spaces["X_umap"] = result.obsm["X_umap"]
     agreement = {key: neighbour_agreement(space, labels, seed) for key, space in spaces.items()}
     return result, agreement
+
+
+def plane_table(shown: ad.AnnData) -> pd.DataFrame:
+    """Where cells lie, a row per cell: cell, cell_type, and two columns per plane (pca_1, ...)."""
+    table = pd.DataFrame(
+        {"cell": shown.obs_names, "cell_type": shown.obs["cell_type"].to_numpy().astype(str)}
+    )
+    for key in (key for key in ("X_pca", "X_umap") if key in shown.obsm):
+        name = key.removeprefix("X_")
+        table[[f"{name}_1", f"{name}_2"]] = shown.obsm[key][:, :2]
+    return table

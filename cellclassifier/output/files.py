@@ -23,6 +23,7 @@ READ_AND_WRITE = 0o666  # of the permissions of a folder, those that a file in i
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 ENDS_IN_DIGEST = re.compile(r"-[0-9a-f]{10}$")
+DPI = 150  # of figures
 LONGEST_NAME = 100  # characters of a text that are kept in a file's name
 
 
@@ -131,11 +132,14 @@ def file_name(text: str) -> str:
 
 
 def write_figure(path: Path, figure: Figure) -> None:
-    """Write a PNG atomically, and close the figure."""
+    """Write a PNG atomically, its title also as a text in the file, and close the figure."""
     import matplotlib.pyplot as plt  # half a second that only those who draw should spend
 
+    from cellclassifier.output.figure_titles import texts_of
+
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=150, bbox_inches="tight")
+        texts = texts_of(figure, DPI)
+        figure.savefig(temporary, dpi=DPI, bbox_inches="tight", metadata=texts)
     plt.close(figure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import platform
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ class RunRecord:
     def __init__(self, script: str, options: object, output: Output):
         self.script = script
         self.output = output
-        self.content = {"script": script, "options": plain(options), "steps": {}}
+        self.content = {"script": script, "command": command_line(script)}
+        self.content |= {"options": plain(options), "steps": {}}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -55,6 +57,13 @@ class RunRecord:
         path = self.output.folder / "results" / f"run_{self.script}.json"
         write_json(path, self.content)
         return path
+
+
+def command_line(script: str) -> str | None:
+    """What the person typed to run the script; None in a notebook or a test."""
+    if Path(sys.argv[0]).stem != script:
+        return None
+    return shlex.join(["python", f"{script}.py", *sys.argv[1:]])
 
 
 def reset_peak_memory() -> None:

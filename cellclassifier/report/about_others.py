@@ -1,0 +1,153 @@
+"""Unknown cells and other laboratories, limits, and what next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cellclassifier.plots.style import in_a_line
+from cellclassifier.report.about_data import remarks_of
+from cellclassifier.report.about_results import Known
+from cellclassifier.report.found import Found
+from cellclassifier.report.parts import Note, Section, Table
+from cellclassifier.report.texts import named, number, percent
+
+UNKNOWN = "unknown_types"
+SCRIPTS = {
+    "interview": "what is in the file, and where its labels come from",
+    "multiclass_baselines": "six methods on the same splits",
+    "binary_rf": "one type or not, and by which genes",
+    "finetune_geneformer": "a transformer on ranked genes",
+    "cellular": "a contrastive network and novel types",
+    "cellama": "cells as sentences, labels as embeddings",
+    "spoticell": "types in tissue sections",
+    "protein_atlas": "where proteins are in images of cells",
+    "compare": "every method side by side, with four trials",
+}
+
+
+def unknown_table(records: Path) -> Table | None:
+    """How well cells of types that were never seen are told, from a record of the repository."""
+    record = read_record(records, UNKNOWN)
+    rows = [row for row in record.get("rows", ()) if row.get("data") == "all"]
+    if not rows:
+        return None
+    best = max(rows, key=lambda row: row["auroc"])
+    return Table(
+        headline=f"Of cells of a type never seen, {in_a_line(best['method'])} calls "
+        f"{percent(best['caught'])} unknown, and {percent(best['known_refused'])} of known cells",
+        how="Measured beforehand, not in this run: every type was left out of training in turn; "
+        "AUROC is how well unknown cells are ranked before known ones.",
+        command=f"{record['command']} ({record['date']})",
+        csv=f"docs/records/{UNKNOWN}.json",
+        notes=(
+            Note(
+                "What if my sample has a type that the model never saw?",
+                f"Then it is called unknown in {percent(best['caught'])} of cases; the others get "
+                "the name of the nearest known type, often with a low confidence.",
+            ),
+        ),
+        header=("method", "AUROC", "new types called unknown", "known cells called unknown"),
+        rows=tuple(
+            (
+                in_a_line(row["method"]),
+                f"{row['auroc']:.2f}",
+                percent(row["caught"]),
+                percent(row["known_refused"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+def read_record(records: Path, name: str) -> dict:
+    """A record of docs/records, empty where it is not there."""
+    try:
+        return json.loads((records / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def limits_section(found: Found, known: Known) -> Section:
+    """What these numbers do not say."""
+    shape = found.main["data"].get("shape") or (0, 0)
+    lines = [
+        f"These are {number(shape[0])} cells of one file. Another donor, chemistry or laboratory "
+        "is another question: scores there are lower, and confidence is too high.",
+    ]
+    remarks = remarks_of(found)
+    if "labels" in remarks:
+        lines.append("A score can be no better than the labels: see where they come from, above.")
+    if not (found.main.get("options") or {}).get("group_key"):
+        lines.append(
+            "Cells were split at random within types, so that cells of one donor are in all parts."
+        )
+    if known.scores is not None:
+        few = known.scores.table.loc[known.leader]
+        lines.append(
+            f"{number(few['n_cells'])} test cells in {number(few['n_splits'])} splits: intervals "
+            "say how far a score may be off by chance; smaller differences are no finding."
+        )
+    return Section("limits", "Limits", tuple(lines))
+
+
+def next_section(found: Found, known: Known) -> Section:
+    """What would answer the open questions, as commands."""
+    lines = []
+    if known.scores is not None and len(known.scores.leading) > 1:
+        lines.append(
+            f"{len(known.scores.leading)} methods are not told apart: more cells, or more splits "
+            "(--n-splits 10), would."
+        )
+    if not (found.main.get("options") or {}).get("group_key"):
+        lines.append("With --group-key donor the scores are those of a new donor.")
+    lines.append(
+        "To name new cells: cellclassifier annotate --model "
+        f"{named(found.folder.name)}/models/{known.leader or 'METHOD'} --cells new.h5ad"
+    )
+    return Section("next", "What next", tuple(lines))
+
+
+def runs_section(found: Found) -> Section:
+    """What was run on these cells, and what was not."""
+    rows, missing = [], []
+    for script, about in SCRIPTS.items():
+        if script not in found.records:
+            missing.append(f"{script}.py was not run here ({about}): python {script}.py")
+    for script, record in found.records.items():
+        source = record.get("data") if isinstance(record.get("data"), dict) else {}
+        commit = str(record.get("git_commit") or "")[:8]
+        rows.append((named(found.command(script)), named(source.get("file", "")), named(commit)))
+        if source and not found.is_of_the_same_data(script):
+            missing.append(
+                f"{script}.py was last run on other cells ({named(source.get('file', ''))}): its "
+                "figures are of those."
+            )
+    missing += [f"{named(name)} cannot be read and was left out." for name in found.unreadable]
+    table = Table(
+        headline=f"{len(rows)} scripts made this page",
+        how="The same command gives the same numbers again.",
+        csv="results/run_….json",
+        header=("command", "cells", "commit"),
+        rows=tuple(rows),
+    )
+    return Section("runs", "What was run", parts=(table,), missing=tuple(dict.fromkeys(missing)))
+
+
+def scripts_not_run(found: Found, *scripts: str) -> tuple[str, ...]:
+    """A line for each of these scripts that was not run."""
+    return tuple(
+        f"{script}.py was not run: python {script}.py"
+        for script in scripts
+        if script not in found.records
+    )
+
+
+def systems_paragraph(found: Found, known: Known) -> tuple[str, ...]:
+    """Which methods stand in the table."""
+    if known.scores is None:
+        return ()
+    names = known.scores.methods
+    return (
+        f"{len(names)} methods saw the same cells and splits; {in_a_line(names[0])} stands first.",
+    )

@@ -1,0 +1,109 @@
+"""What is in an output folder: run records and tables of whatever was run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from cellclassifier.errors import InputError
+from cellclassifier.output.folder import predictions_of
+from cellclassifier.output.tables import without_apostrophes
+
+PREFIX = "run_"
+LARGEST_RECORD = 20 * 2**20  # bytes
+
+
+@dataclass
+class Found:
+    """The content of an output folder. Files that cannot be read are in ``unreadable``."""
+
+    folder: Path
+    unreadable: list[str] = field(default_factory=list)
+
+    @cached_property
+    def records(self) -> dict[str, dict]:
+        """The run record of every script that was run, by its name."""
+        paths = sorted(self.folder.glob(f"results/{PREFIX}*.json"))
+        found = {path.stem.removeprefix(PREFIX): self._record(path) for path in paths}
+        return {script: record for script, record in found.items() if record}
+
+    def _record(self, path: Path) -> dict | None:
+        try:
+            if path.stat().st_size > LARGEST_RECORD:
+                raise ValueError("too large")
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(record, dict) and isinstance(record.get("outputs"), list):
+                return record
+            raise ValueError("no record")
+        except (OSError, ValueError, RecursionError):
+            self.unreadable.append(f"results/{path.name}")
+            return None
+
+    @cached_property
+    def main(self) -> dict:
+        """The record that says which data this page is about: of a comparison, or the newest.
+
+        Raises InputError where no script was run.
+        """
+        for script in ("multiclass_baselines", "compare", *self.records):
+            if isinstance(self.records.get(script, {}).get("data"), dict):
+                return self.records[script]
+        raise InputError(
+            f"{self.folder} holds no record of a run (results/run_*.json): run a script first, "
+            f"for instance python multiclass_baselines.py --output {self.folder}"
+        )
+
+    def is_of_the_same_data(self, script: str) -> bool:
+        """Whether a script was last run on the file that this page is about."""
+        return _digest(self.records[script]) == _digest(self.main)
+
+    def command(self, script: str) -> str:
+        """The command that ran a script, or would."""
+        told = self.records.get(script, {}).get("command")
+        return told if isinstance(told, str) else f"python {script}.py"
+
+    def script_of(self, output: str) -> str | None:
+        """Which script wrote a file ("plots/pca.png"), the last one if several did."""
+        writers = [s for s, record in self.records.items() if output in record["outputs"]]
+        own = [script for script in writers if self.is_of_the_same_data(script)]
+        return (own or writers or [None])[-1]
+
+    def csv(self, name: str, *needed: str) -> pd.DataFrame | None:
+        """A table of results/, or None where it is missing, unreadable or lacks a needed column.
+
+        Texts stay as they were: a type may be called "NA".
+        """
+        path = self.folder / "results" / f"{name}.csv"
+        if not path.is_file():
+            return None
+        try:
+            table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        except (OSError, ValueError):
+            table = None
+        if table is None or not set(needed) <= set(table.columns):
+            self.unreadable.append(f"results/{name}.csv")
+            return None
+        for column in table.select_dtypes("object").columns:
+            is_text = table[column].map(lambda value: isinstance(value, str))
+            table.loc[is_text, column] = without_apostrophes(table.loc[is_text, column])
+        return table
+
+    def predictions(self, method: str, splits) -> pd.DataFrame | None:
+        """Rows of test cells of a method, of the splits that are there, one below the other."""
+        paths = [self.folder / predictions_of(f"{method}-split{split}") for split in splits]
+        try:
+            tables = [pd.read_parquet(path) for path in paths if path.is_file()]
+            rows = [table[table["part"] == "test"] for table in tables]
+            return pd.concat(rows, ignore_index=True) if rows else None
+        except (OSError, ValueError, KeyError):
+            self.unreadable.append(f"predictions of {method}")
+            return None
+
+
+def _digest(record: dict) -> object:
+    data = record.get("data")
+    return data.get("sha256") if isinstance(data, dict) else None

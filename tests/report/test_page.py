@@ -1,0 +1,140 @@
+"""What stands on the page is what the tables say, and what is missing is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_pages import hostile_folder
+
+from cellclassifier.errors import InputError
+from cellclassifier.report import make_page, numbers
+from cellclassifier.report.found import Found
+from cellclassifier.report.parts import Figure, Table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return hostile_folder(tmp_path_factory)
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    """A folder of one's own, to damage."""
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return make_page(folder, folder / "no_records")
+
+
+def section(page, key):
+    return next(section for section in page.sections if section.key == key)
+
+
+def test_sections_are_in_the_order_of_a_talk(page):
+    keys = [section.key for section in page.sections]
+    talk = ["short", "data", "protocol", "results", "cost", "errors", "unknown", "limits", "next"]
+    assert keys == [*talk, "runs"]
+
+
+def test_the_share_of_errors_is_that_of_the_predictions(folder, page):
+    """Counted from the parquet files of the method that the page chose."""
+    answers = section(page, "short").parts[0].answers
+    chosen = answers[0][1][0].split(":")[0].lower()
+    rows = pd.concat(map(pd.read_parquet, folder.glob(f"predictions/{chosen}-split*.parquet")))
+    test = rows[rows["part"] == "test"]
+    wrong = (test["label"] != test["predicted"]).mean()
+    assert f"About {100 * wrong:.0f} of 100 cells" in answers[1][1][0]
+    trust = numbers.trust_of(test.reset_index(drop=True))
+    assert (trust.n_cells, trust.n_wrong) == (len(test), (test["label"] != test["predicted"]).sum())
+
+
+def test_what_was_not_run_is_said(page):
+    said = [line for section in page.sections for line in section.missing]
+    for script in ("compare", "binary_rf", "finetune_geneformer", "cellular"):
+        assert any(line.startswith(f"{script}.py was not run") for line in said), script
+    assert not any(line.startswith("interview.py") for line in said)
+
+
+def test_figures_are_named_by_their_findings(page):
+    figures = [p for s in page.sections for p in s.parts if isinstance(p, Figure)]
+    calibration = next(f for f in figures if f.file == "plots/calibration.png")
+    assert "confidence is off by" in calibration.headline
+    assert calibration.csv == "results/combined_results.csv"
+    assert calibration.command == "python multiclass_baselines.py"
+
+
+def test_an_empty_folder_ends_in_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="holds no record of a run"):
+        make_page(tmp_path, tmp_path)
+
+
+def test_damaged_files_are_left_out_and_said(copy):
+    (copy / "plots/metrics.png").write_bytes(b"no picture")
+    (copy / "results/run_compare.json").write_text("{")
+    (copy / "results/splits.csv").write_bytes(b"\xff\xfe\x00")
+    said = " ".join(section(make_page(copy, copy), "runs").missing)
+    for name in ("plots/metrics.png", "results/run_compare.json", "results/splits.csv"):
+        assert f"{name} cannot be read" in said
+
+
+def test_a_script_of_other_cells_is_said_and_not_shown(copy):
+    path = copy / "results/run_interview.json"
+    record = json.loads(path.read_text())
+    record["data"] = {"file": "other.h5ad", "sha256": "2" * 64, "shape": [1, 1]}
+    path.write_text(json.dumps(record))
+    page = make_page(copy, copy)
+    assert "other.h5ad" in " ".join(section(page, "runs").missing)
+    assert not any(part.kind == "map" for s in page.sections for part in s.parts)
+
+
+def rows_of(labels, predicted, confidence) -> pd.DataFrame:
+    """Test cells of types a and b."""
+    table = pd.DataFrame({"cell": range(len(labels)), "part": "test"})
+    table = table.assign(label=list(labels), predicted=list(predicted))
+    sure = np.asarray(confidence)
+    is_a = table["predicted"] == "a"
+    return table.assign(a=np.where(is_a, sure, 1 - sure), b=np.where(is_a, 1 - sure, sure))
+
+
+def test_trust_counts_errors_by_confidence():
+    rows = rows_of(
+        "aaaaabbbbb", "aaaabbbbba", [0.99, 0.95, 0.9, 0.8, 0.6, 0.99, 0.97, 0.93, 0.7, 0.55]
+    )
+    trust = numbers.trust_of(rows)
+    assert (trust.n_cells, trust.n_wrong) == (10, 2)
+    assert trust.sure == pytest.approx(0.6) and trust.sure_wrong == 0
+    assert trust.unsure_wrong == pytest.approx(2 / 4)
+    assert trust.caught == 1  # the two of lowest confidence are the two that are wrong
+
+
+def test_errors_within_a_lineage_are_those_with_a_near_common_ancestor():
+    labels = ["CD4+ T", "CD8+ T", "CD19+ B", "CD14+ Monocyte"]
+    rows = pd.DataFrame(
+        {"label": labels, "predicted": ["CD8+ T", "CD8+ T", "CD14+ Monocyte", "CD19+ B"]}
+    )
+    found = numbers.confused(rows)
+    assert found.pairs["n_cells"].sum() == 3
+    assert found.within == pytest.approx(1 / 3)
+
+
+def test_tables_have_a_cell_below_every_heading(page):
+    tables = [p for s in page.sections for p in s.parts if isinstance(p, Table)]
+    assert len(tables) >= 4
+    assert all(len(row) == len(t.header) for t in tables for row in t.rows)
+
+
+def test_findings_of_tables_are_read_as_numbers(folder):
+    scores = numbers.scores_of(Found(folder))
+    summary = (
+        pd.read_csv(folder / "results/summary.csv").query("part == 'test'").set_index("method")
+    )
+    for method in scores.methods:
+        assert scores.value(method, "macro_f1") == pytest.approx(
+            summary.loc[method, "macro_f1_mean"], abs=1e-6
+        )
