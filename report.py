@@ -21,7 +21,7 @@ from cellclassifier import cli, report
 from cellclassifier.options import CommonOptions
 from cellclassifier.output.files import write_text
 
-RECORDS = Path(__file__).parent / "docs" / "records"  # figures that were measured beforehand
+RECORDS = Path(__file__).parent / "docs" / "records"
 PAGE = "report.html"
 log = logging.getLogger("cellclassifier.report")
 
@@ -30,11 +30,17 @@ log = logging.getLogger("cellclassifier.report")
 class Config(CommonOptions):
     """Options of the page."""
 
+    title: str = report.page.TITLE
+    """what stands on the first slide"""
+
+    records: Path | None = None
+    """figures that were measured beforehand; default: docs/records beside this script"""
+
 
 def main(config: Config) -> Path:
     """Write the page; returns where it is."""
     log.info("Reading what was run ...")
-    page = report.make_page(config.output, RECORDS)
+    page = report.make_page(config.output, config.records or RECORDS, config.title)
     path = config.output / PAGE
     write_text(path, report.as_html(page))
     print(f"Page: {path.resolve()} ({path.stat().st_size / 1e6:.1f} MB)")

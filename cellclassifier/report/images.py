@@ -27,9 +27,10 @@ class Image:
 def read_image(path: Path) -> Image | None:
     """A PNG without the title that its writer noted in it; None where it cannot be read."""
     from PIL import Image as Pillow
+    from PIL.Image import open as open_image
 
     try:
-        with Pillow.open(path, formats=["PNG"]) as picture:
+        with open_image(path, formats=["PNG"]) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 return None
             title, n_rows = title_in(getattr(picture, "text", {}), picture.height)

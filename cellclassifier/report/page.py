@@ -28,11 +28,11 @@ LARGEST_PAGE = 2_900_000  # bytes of all figures together
 TITLE = "Naming cells by their RNA"
 
 
-def make_page(folder: Path, records: Path) -> Page:
+def make_page(folder: Path, records: Path, title: str = TITLE) -> Page:
     """Everything that is in an output folder, in the order of a talk.
 
-    records: the folder of figures that were measured beforehand (docs/records).
-    Raises InputError where no script was run.
+    records: the folder of figures that were measured beforehand (docs/records); title: of
+    the talk. Raises InputError where no script was run.
     """
     found = Found(Path(folder))
     found.main  # noqa: B018 (raises where nothing was run)
@@ -54,7 +54,7 @@ def make_page(folder: Path, records: Path) -> Page:
     )
     sections = tuple(s for s in sections if s.parts or s.paragraphs or s.missing)
     when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
-    return Page(TITLE, named(found.main["data"].get("file", "")), when, sections)
+    return Page(named(title), named(found.main["data"].get("file", "")), when, sections)
 
 
 def _known(found: Found) -> Known:

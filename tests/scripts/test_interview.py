@@ -60,6 +60,7 @@ def test_table_and_outputs(tmp_path, small_cells, said):
     written = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert written == {
         "data_summary.csv",
+        "cells_in_plane.csv",
         "data_remarks.csv",
         "cells_per_type.csv",
         "run_interview.json",
