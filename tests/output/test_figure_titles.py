@@ -12,7 +12,6 @@ from cellclassifier.output.files import write_figure
 from cellclassifier.plots.style import title_above
 from cellclassifier.report.images import read_image
 
-
 EDGE = 4  # rows of pixels that the frame of the square takes
 
 
