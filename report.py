@@ -30,7 +30,7 @@ log = logging.getLogger("cellclassifier.report")
 class Config(CommonOptions):
     """Options of the page."""
 
-    title: str = report.page.TITLE
+    title: str = "Naming cells by their RNA"
     """what stands on the first slide"""
 
     records: Path | None = None
