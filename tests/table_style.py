@@ -22,7 +22,7 @@ WITH_AUTHORS_HEADER = {
     "binary_rf_results",
 }
 KEYS = ["method", "method_a", "method_b", "metric", "part", "split", "selected", "cell_type"]
-KEYS += ["group", "negative_sampling", "gene_id"]
+KEYS += ["group", "negative_sampling", "gene_id", "trial", "level"]
 KEYS += [
     "gene_symbol",
     "stage",
@@ -35,7 +35,8 @@ KEYS += [
     "file",
 ]
 OF_TYPES = ("cell_type", "predicted", "broad")
-TEXTS = [*KEYS, *OF_TYPES, "label", "second", "confidence", "remark"]
+TEXTS = [*KEYS, *OF_TYPES, "label", "called", "second", "confidence", "remark"]
+TEXTS += ["note", "quick", "top_genes"]
 TEXTS += ["data_digest", "options_digest", "class_weight", "trees_class_weight", "exceptions"]
 PART_OF_SPLIT = re.compile(r"part_\d+")
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

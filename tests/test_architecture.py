@@ -22,7 +22,7 @@ FLOORS = (
     {"model_folder"},
     {"interface"},
     {"models"},
-    {"annotation", "interview", "report"},
+    {"annotation", "comparison", "interview", "report"},
     {"cli"},
 )
 # Rooms that may draw, or word findings as figures do; all others leave it to the scripts.

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = expose(
     {
         "against_time": ["score_against_time"],
         "all_methods": ["comparison_figures"],
+        "all_trials": ["comparison_of_trials"],
         "calibration": ["reliability_curves"],
         "comparison": ["all_metrics", "metric_comparison"],
         "confusion": ["confusion_matrix"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cellclassifier.data.cell_types import known_cell_types
+from cellclassifier.data.lineages import share_a_lineage
 from cellclassifier.errors import InputError
 from cellclassifier.output.folder import Output
 from cellclassifier.plots.findings import FALLING, leaders
@@ -133,14 +133,11 @@ def confidence_of(rows: pd.DataFrame) -> np.ndarray:
 @dataclass(frozen=True)
 class Confused:
     """Pairs of types that are taken for each other, most cells first; within: share of the errors
-    between types of one lineage (a common ancestor that is none of ``BROAD``), None if unknown.
+    between types of one lineage (see data/lineages.py), None if unknown.
     """
 
     pairs: pd.DataFrame  # label, predicted, n_cells, share (of the label's cells)
     within: float | None
-
-
-BROAD = ("cell", "hematopoietic cell", "leukocyte", "lymphocyte", "myeloid cell")
 
 
 def confused(rows: pd.DataFrame) -> Confused:
@@ -150,21 +147,11 @@ def confused(rows: pd.DataFrame) -> Confused:
     sizes = rows["label"].value_counts()
     pairs["share"] = pairs["n_cells"] / pairs["label"].map(sizes)
     pairs = pairs.sort_values(["n_cells", "label"], ascending=[False, True], ignore_index=True)
-    known = [_share_a_lineage(*pair) for pair in pairs[["label", "predicted"]].to_numpy(str)]
+    known = [share_a_lineage(*pair) for pair in pairs[["label", "predicted"]].to_numpy(str)]
     counts = pairs["n_cells"].to_numpy()
     judged = [(n, is_near) for n, is_near in zip(counts, known, strict=True) if is_near is not None]
     total = sum(n for n, _ in judged)
     return Confused(pairs, sum(n for n, is_near in judged if is_near) / total if total else None)
-
-
-def _share_a_lineage(a: str, b: str) -> bool | None:
-    """None where the ontology does not know one of the labels."""
-    types = known_cell_types()
-    terms = types.term_of(a), types.term_of(b)
-    if None in terms:
-        return None
-    common = types.ancestors(terms[0]).keys() & types.ancestors(terms[1]).keys() & types.groups
-    return any(types.names[term] not in BROAD for term in common)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,0 +1,14 @@
+"""Every method on the same cells: as they are, and in four trials; what they get wrong together."""
+
+from cellclassifier.lazy import expose
+
+__getattr__, __dir__, __all__ = expose(
+    __name__,
+    {
+        "measure": ["measured"],
+        "parts": ["finished_parts"],
+        "plan": ["planned"],
+        "present": ["installed_methods"],
+        "results": ["Results"],
+    },
+)
