@@ -10,12 +10,8 @@ __getattr__, __dir__, __all__ = expose(
         "first_pass": ["FirstPass"],
         "naming": ["Naming"],
         "predict": ["annotate_chunk", "say_if_many_are_far", "summarize", "totals"],
-        "write": [
-            "COLORS",
-            "annotation_files",
-            "colors_for_scanpy",
-            "obs_columns",
-            "write_totals",
-        ],
+        "for_scanpy": ["obs_columns", "obsm_columns", "uns_of"],
+        "voting": ["Clusters", "cluster_table"],
+        "write": ["annotation_files", "write_totals"],
     },
 )

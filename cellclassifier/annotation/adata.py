@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +16,14 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-import cellclassifier
-from cellclassifier.annotation.first_pass import FirstPass
+from cellclassifier.annotation.first_pass import SEED, FirstPass
+from cellclassifier.annotation.for_scanpy import (
+    SPACE,
+    obs_columns,
+    obsm_columns,
+    uns_of,
+    with_categories,
+)
 from cellclassifier.annotation.model import find_genes, load_annotator, require_annotator
 from cellclassifier.annotation.naming import Naming
 from cellclassifier.annotation.predict import (
@@ -28,10 +33,11 @@ from cellclassifier.annotation.predict import (
     summarize,
     totals,
 )
-from cellclassifier.annotation.write import COLORS, colors_for_scanpy, obs_columns
+from cellclassifier.annotation.voting import Clusters
 from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
 from cellclassifier.data.find_counts import find_counts
+from cellclassifier.data.h5ad_tables import as_column_of_texts
 from cellclassifier.data.match_genes import GeneMatch
 from cellclassifier.data.matrix import InMemory
 from cellclassifier.errors import InputError
@@ -40,7 +46,6 @@ from cellclassifier.options import available_cores
 from cellclassifier.output.progress import Progress
 from cellclassifier.trust.broader import CERTAINTY
 
-SPACE, PROBABILITIES, ABOUT = "X_cellclassifier", "cellclassifier_probabilities", "cellclassifier"
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +58,7 @@ def annotate(
     certainty: float = CERTAINTY,
     cell_types: CellTypes | None = None,
     smooth_broad: bool = False,
+    majority_voting: str | None = None,
     chunk_cells: int = 10_000,
     jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -64,7 +70,8 @@ def annotate(
       predicted_known (False: far, or no counts at all), predicted_broad_type (categorical: the
       finest name whose probability reaches ``certainty``) and its predicted_broad_probability,
       predicted_far (like no type that the model knows), predicted_between (of a known
-      neighbourhood, but more in doubt than known cells are);
+      neighbourhood, but more in doubt than known cells are), predicted_second_type,
+      predicted_confidence;
     - ``obsm["cellclassifier_probabilities"]``: DataFrame, n_cells x n_types (a "/" in a
       type's name is "%2F", as an .h5ad takes none, and a "%" is "%25"; ``uns`` has the names as
       they are);
@@ -84,7 +91,9 @@ def annotate(
     share of the model's genes, by importance; certainty: probability that a broader name must
     reach; cell_types: labels and their terms, from ``data.known_cell_types``, default: the bundled
     ones; smooth_broad: average probabilities over a cell's 15 neighbours in the file for names that
-    hold for several types; jobs: threads, default: those the model has, all cores for a model read
+    hold for several types; majority_voting: a column of ``obs`` whose groups vote, or "leiden", for
+    clusters that are found here: obs["majority_voting"] and the share of the cluster that agrees;
+    jobs: threads, default: those the model has, all cores for a model read
     from its folder.
 
     Returns a row per predicted type (see ``summarize``).
@@ -97,17 +106,23 @@ def annotate(
         model = _ready(model, jobs)
         match, share = find_genes(model, source.var, min_genes_found)
         naming = Naming.of(model.classes_, certainty, cell_types)
+        clusters = majority_voting and Clusters.wanted(majority_voting, partial(_column, adata))
         first = FirstPass.over(
             model, source.chunks(chunk_cells), match.align, adata.n_obs, smooth_broad
         )
+        first = clusters.ready(first) if clusters else first
         annotator = partial(annotate_chunk, model, naming=naming, first=first)
         result = _annotate_chunks(annotator, match, source.chunks(chunk_cells), adata.n_obs)
+        if clusters:
+            predicted = result.table["predicted"].astype(pd.CategoricalDtype(model.classes_))
+            voted = clusters.votes(predicted, result.own_places, SEED)
+            result = replace(result, table=result.table.join(voted))
     except InputError as error:
         raise InputError(_in_python(str(error))) from None
     table = result.table
-    about = _about(model) | {"layer": layer or source.counts_from, "genes_found_share": share}
+    facts = {"layer": layer or source.counts_from, "genes_found_share": share} | totals(table)
     with _writable(adata):
-        _write(adata, result, model.classes_, about | totals(table) | first.facts())
+        _write(adata, result, uns_of(model, facts | first.facts()), model.classes_)
     say_if_many_are_far(table)
     return summarize(table)
 
@@ -153,6 +168,13 @@ def _matrix_of(adata: ad.AnnData, layer: str | None):
     raise InputError(f"the AnnData has no {wanted}: it has {known}; choose with layer=")
 
 
+def _column(adata: ad.AnnData, key: str, option: str) -> np.ndarray:
+    if key not in adata.obs:
+        known = ", ".join(map(str, adata.obs)) or "no columns"
+        raise InputError(f"{option} {key!r}: obs has {known}")
+    return as_column_of_texts(adata.obs[key], f"obs[{key!r}]")
+
+
 def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifier:
     if isinstance(model, Path | str):
         model = load_annotator(model)
@@ -184,32 +206,17 @@ def _annotate_chunks(
         pd.concat([part.table for part in parts], ignore_index=True),
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.space for part in parts]),
+        None if parts[0].own_places is None else np.concatenate([p.own_places for p in parts]),
     )
 
 
-def _about(model: GeneClassifier) -> dict:
-    """What uns keeps of the model, as values that an .h5ad can hold."""
-    return {
-        "method": model.method,
-        "types": np.asarray(model.classes_, dtype=object),
-        "digest": (model.provenance_ or {}).get("digest") or "",  # none before it was saved
-        "version": cellclassifier.__version__,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _write(adata: ad.AnnData, result: Annotations, types: np.ndarray, about: dict) -> None:
-    table = result.table.astype({"predicted": pd.CategoricalDtype(types), "broad": "category"})
+def _write(adata: ad.AnnData, result: Annotations, uns: dict, types: np.ndarray) -> None:
+    table = with_categories(result.table, types)
     for name, column in obs_columns(table, adata.obs_names).items():
         adata.obs[name] = column.array  # by position: two cells may have one name
-    # An .h5ad takes no "/" in a key; whatever stands for it must not be another type's name.
-    names = [name.replace("%", "%25").replace("/", "%2F") for name in types.tolist()]
-    adata.obsm[PROBABILITIES] = pd.DataFrame(result.probabilities, adata.obs_names, names)
     adata.obsm.pop(SPACE, None)  # of another model
-    if result.space.shape[1]:
-        adata.obsm[SPACE] = result.space.astype(np.float32)
-    adata.uns[ABOUT] = about
-    adata.uns[COLORS] = colors_for_scanpy(types)
+    adata.obsm.update(obsm_columns(result.probabilities, result.space, types, adata.obs_names))
+    adata.uns.update(uns)
 
 
 @contextmanager

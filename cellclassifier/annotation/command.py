@@ -11,7 +11,8 @@ model_output/annotations/<file's name>/ (of two files of one name, <folder>/<fil
     probabilities.parquet     the calibrated probability of every type for every cell
     summary.csv               cells per predicted type, and the share of unknown, far ones
     totals.csv                the same of all cells together, and the share of genes found
-    annotated.h5ad            a copy of the .h5ad with the annotations in obs (--write-h5ad)
+    clusters.csv              what each cluster voted for (--majority-voting)
+    annotated.h5ad            a copy of the .h5ad with all of it in obs, obsm, uns (--write-h5ad)
     umap.png                  the cells by predicted type and by probability (--umap)
     about.json                which model this was, trained on what, and the share of genes found
 
@@ -22,8 +23,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cellclassifier import annotation, data, output, plots
 from cellclassifier.errors import InputError
@@ -33,10 +37,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellclassifier.annotation.naming import Naming
+    from cellclassifier.annotation.voting import Clusters
     from cellclassifier.annotation.write import AnnotationFiles
     from cellclassifier.data.open import CellSource
     from cellclassifier.interface import GeneClassifier
 
+LATER_FILES = ("annotated.h5ad", "umap.png", "clusters.csv")
 WHEN_STOPPED = "Files that were finished are kept."
 log = logging.getLogger(__name__)
 
@@ -67,11 +73,14 @@ class Config(CommonOptions):
     smooth_broad: bool = False
     """average over 15 neighbours in the file for broader names, which are then oftener right"""
 
+    majority_voting: str | None = None
+    """also let clusters vote: a column of obs, or "leiden" (needs igraph); predictions stay"""
+
     chunk_cells: int = 10_000
     """cells that are in memory at a time"""
 
     write_h5ad: bool = False
-    """also write a copy of the .h5ad with the annotations in obs"""
+    """also write a copy of the .h5ad with the annotations in obs, obsm and uns"""
 
     umap: bool = False
     """also draw a UMAP of (at most 20,000 of) the cells"""
@@ -96,10 +105,11 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
         with record.step("annotate"):
             files, facts[name] = _annotate(config, model, naming, source, folder / name)
         with record.step("outputs"):
-            summaries[name] = _write_others(config, source, files, folder / name)
             totals = annotation.write_totals(folder / name / "totals.csv", facts[name])
-            about = facts[name] | {"counts_from": config.layer or source.counts_from}
-            about["model"] = annotation.about(model)
+            layer = config.layer or source.counts_from
+            known = facts[name] | {"layer": layer}
+            summaries[name] = _write_others(config, model, source, files, known, folder / name)
+            about = facts[name] | {"counts_from": layer, "model": annotation.about(model)}
             output.write_json(folder / name / "about.json", about)
         tables = [table.round(3).to_string(index=False) for table in (summaries[name], totals)]
         log.log(output.RESULT, "== %s\n%s", source.path, "\n\n".join(tables))
@@ -158,48 +168,81 @@ def _annotate(
 ) -> tuple[AnnotationFiles, dict]:
     """Write the annotations of one file, chunk by chunk."""
     match, share = annotation.find_genes(model, source.var, config.min_genes_found)
-    start = 0
+    clusters = _clusters(config, source)
+    chunks = partial(source.chunks, config.chunk_cells)
     first = annotation.FirstPass.over(
-        model,
-        source.chunks(config.chunk_cells),
-        match.align,
-        source.n_cells,
-        config.smooth_broad,
+        model, chunks(), match.align, source.n_cells, config.smooth_broad
     )
+    first = clusters.ready(first) if clusters else first
+    start, known = 0, (model.classes_, source.n_cells, config.seed, config.write_h5ad)
     with (
-        annotation.annotation_files(folder, model.classes_, source.n_cells, config.seed) as files,
+        annotation.annotation_files(folder, *known) as files,
         output.Progress(source.n_cells, "cell", name=source.path.name) as progress,
     ):
-        for counts in source.chunks(config.chunk_cells):
+        for counts in chunks():
             names = source.cell_names[start : start + counts.shape[0]]
             cells = match.align(counts)
             files.add(annotation.annotate_chunk(model, cells, names, naming, first, start))
             start += len(names)
             progress.add(len(names))
+        if clusters:
+            files.add_votes(clusters.votes(files.kept["predicted"], files.own_places, config.seed))
     facts = {"file": str(source.path), "genes_found_share": share}
     facts |= annotation.totals(files.kept) | first.facts()
     annotation.say_if_many_are_far(files.kept)
     return files, facts
 
 
+def _clusters(config: Config, source: CellSource) -> Clusters | None:
+    """What is to vote together; InputError where it is not there."""
+    if config.majority_voting is None:
+        return None
+    return annotation.Clusters.wanted(config.majority_voting, source.read_column)
+
+
 def _write_others(
-    config: Config, source: CellSource, files: AnnotationFiles, folder: Path
+    config: Config,
+    model: GeneClassifier,
+    source: CellSource,
+    files: AnnotationFiles,
+    facts: dict,
+    folder: Path,
 ) -> pd.DataFrame:
-    """summary.csv and, where asked for, annotated.h5ad and umap.png; returns the summary."""
-    for name in ("annotated.h5ad", "umap.png"):  # of an earlier run, they would not fit the table
+    """summary.csv and what was asked for beside it; returns the summary."""
+    for name in LATER_FILES:  # of an earlier run, they would not fit the table
         (folder / name).unlink(missing_ok=True)
-    kept = files.kept
+    kept, places = files.kept, None
     summary = annotation.summarize(kept)
     output.write_csv(folder / "summary.csv", summary)
-    if config.write_h5ad:
-        columns = annotation.obs_columns(kept, source.cell_names)
-        with output.atomic_path(folder / "annotated.h5ad") as path:
-            types = columns["predicted_cell_type"].cat.categories
-            uns = {annotation.COLORS: annotation.colors_for_scanpy(types)}
-            data.write_annotated(source, columns, path, uns)
+    if config.majority_voting:
+        output.write_csv(folder / "clusters.csv", annotation.cluster_table(kept))
     if config.umap:
         log.info("UMAP of %s cells (a minute or more) ...", f"{len(files.shown):,}")
         places = plots.annotated_map.umap_of(files.space, config.seed)
         figure = plots.annotated_map.annotated_map(places, kept, files.shown)
         output.write_figure(folder / "umap.png", figure)
+    if config.write_h5ad:
+        _write_h5ad(model, source, files, facts, places, folder / "annotated.h5ad")
     return summary
+
+
+def _write_h5ad(
+    model: GeneClassifier,
+    source: CellSource,
+    files: AnnotationFiles,
+    facts: dict,
+    places: np.ndarray | None,
+    target: Path,
+) -> None:
+    """A copy of the file with what ``cc.annotate`` writes, and the UMAP where there is one.
+
+    places: of the cells ``shown``, (n_shown, 2); the other cells have none (NaN).
+    """
+    names = source.cell_names
+    obsm = annotation.obsm_columns(files.probabilities, files.whole_space, model.classes_, names)
+    if places is not None:
+        obsm["X_umap"] = np.full((source.n_cells, 2), np.nan, dtype=np.float32)
+        obsm["X_umap"][files.shown] = places
+    columns = annotation.obs_columns(files.kept, names)
+    with output.atomic_path(target) as path:
+        data.write_annotated(source, columns, path, annotation.uns_of(model, facts), obsm)

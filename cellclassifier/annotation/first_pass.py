@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.trust.far import Profiles
 from cellclassifier.trust.file_view import FileView
-from cellclassifier.trust.neighbours import sample_of, sampled_rows
+from cellclassifier.trust.neighbours import FEWEST_CELLS, sample_of, sampled_rows
 
 SEED = 42  # of the sample, so that a file is annotated alike every time
 CHUNK_CELLS = 10_000
@@ -23,12 +24,14 @@ class FirstPass:
     """What a sample of a file tells of each of its cells.
 
     profiles, view: None of a model that learned no profiles; of_sample: calibrated probabilities
-    of the sampled cells, (n_sample, n_types), where broad names are averaged over neighbours.
+    of the sampled cells, (n_sample, n_types), where broad names are averaged over neighbours;
+    keeps_places: whether cells are placed in the file's own space, too, to find clusters there.
     """
 
     profiles: Profiles | None = None
     view: FileView | None = None
     of_sample: np.ndarray | None = None
+    keeps_places: bool = False
 
     @classmethod
     def over(
@@ -75,6 +78,19 @@ class FirstPass:
         if self.of_sample is None:
             return probabilities
         return self.view.smoothed(probabilities, near, self.of_sample)
+
+    def own_places(self, cells: GeneCounts) -> np.ndarray | None:
+        """Where cells are in the file's own space, (n_cells, n_components), if that was asked."""
+        return self.view.place(cells).astype(np.float32) if self.keeps_places else None
+
+    def with_places(self, option: str) -> FirstPass:
+        """The same, to find clusters by; InputError where a file has no space of its own."""
+        if self.view is None or self.view.neighbours is None:
+            raise InputError(
+                f"{option} leiden needs at least {FEWEST_CELLS} cells that differ, and a model "
+                "that learned profiles of its types: name a column of obs that has clusters"
+            )
+        return replace(self, keeps_places=True)
 
     def facts(self) -> dict[str, int | float]:
         """What a run should say of it, as JSON values: cells_sampled, genes_compared, offset."""

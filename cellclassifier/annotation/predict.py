@@ -36,12 +36,14 @@ class Annotations:
     table: one row per cell: cell, predicted, probability, second, second_probability, confidence,
     known, broad, broad_probability, far, between; probabilities: (n_cells, n_types) float32,
     calibrated; space: (n_cells, n_components), the cells among the known types (see
-    novelty.Novelty), no columns where the model has none.
+    novelty.Novelty), no columns where the model has none; own_places: (n_cells, n_components), in
+    the file's own space, where the first pass was to keep it.
     """
 
     table: pd.DataFrame
     probabilities: np.ndarray
     space: np.ndarray
+    own_places: np.ndarray | None = None
 
 
 def annotate_chunk(
@@ -99,7 +101,7 @@ def annotate_chunk(
     naming = naming or Naming.of(model.classes_)
     table = table.join(naming.columns(probabilities, first.smoothed(probabilities, near)))
     table["far"], table["between"] = far, between
-    return Annotations(table, probabilities.astype(np.float32), space)
+    return Annotations(table, probabilities.astype(np.float32), space, first.own_places(cells))
 
 
 def _beside_known_cells(

@@ -171,7 +171,7 @@ def _old_texts(stored: h5py.Dataset, n_rows: int) -> np.ndarray:
 
 def refuse_links(file: h5py.File, path: Path) -> None:
     """Raise InputError where a table of the file is in another file, which writing would change."""
-    for key in ("/", "obs", "uns"):
+    for key in ("/", "obs", "uns", "obsm"):
         for name in file[key] if isinstance(file.get(key), h5py.Group) else ():
             if isinstance(file[key].get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
                 raise InputError(
@@ -202,12 +202,21 @@ def add_columns(file: h5py.File, columns: pd.DataFrame) -> None:
     obs.attrs["column-order"] = order
 
 
-def add_arrays(file: h5py.File, place: str, values: Mapping[str, np.ndarray]) -> None:
-    """Add arrays to uns or obsm of an open file, replacing those of the same name."""
-    if place not in file:
-        ad.io.write_elem(file, place, {})
+def add_arrays(file: h5py.File, where: str, values: Mapping[str, object]) -> None:
+    """Add arrays, tables or dicts to uns or obsm of an open file, replacing those of one name."""
+    if where not in file:
+        ad.io.write_elem(file, where, {})
+    if isinstance(file[where], h5py.Dataset):  # obsm of anndata before 0.7
+        fields = {name: _matrix_of(file[where], name) for name in file[where].dtype.names}
+        ad.io.write_elem(file, where, fields)
     for name, value in values.items():
-        ad.io.write_elem(file[place], name, value)
+        ad.io.write_elem(file[where], name, value)
+
+
+def _matrix_of(stored: h5py.Dataset, name: str) -> np.ndarray:
+    """A field of a compound dataset, (n_rows, n_columns)."""
+    check_size(stored)
+    return native(stored[name].reshape(stored.shape[0], -1))
 
 
 def _modernise(file: h5py.File) -> None:

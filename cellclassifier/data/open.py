@@ -126,14 +126,14 @@ def write_annotated(
     source: CellSource,
     columns: pd.DataFrame,
     target: Path,
-    uns: Mapping[str, np.ndarray] = NOTHING,
-    obsm: Mapping[str, np.ndarray] = NOTHING,
+    uns: Mapping[str, object] = NOTHING,
+    obsm: Mapping[str, np.ndarray | pd.DataFrame] = NOTHING,
 ) -> None:
     """Copy a source's .h5ad to ``target`` with columns added to obs; the source stays as it is.
 
-    columns: n_cells rows named by ``source.cell_names``; text (categorical), float32 or bool; uns:
-    arrays that are added there; obsm: arrays of n_cells rows. What has the same name is replaced.
-    The matrices are copied as bytes, never read.
+    columns: n_cells rows named by ``source.cell_names``; text (categorical), float32 or bool; uns,
+    obsm: what is added there, in obsm of n_cells rows. What has the same name is replaced. The
+    matrices are copied as bytes, never read.
     Raises InputError for a .npy, which has no place for columns.
     """
     if format_of(source.path, FORMATS) != ".h5ad":

@@ -126,6 +126,11 @@ class FileView:
         known = References(references.means[:, has], references.types)
         return cls(known, columns[has], None, np.zeros(has.sum()))
 
+    def place(self, cells: GeneCounts) -> np.ndarray:
+        """Where cells are in the file's own space, (n_cells, n_components); not of small files."""
+        chosen = self._chosen(cells)
+        return self.neighbours.space.place(log_normalize(chosen.counts, chosen.totals))
+
     def near(self, cells: GeneCounts, rows: np.ndarray) -> sp.csr_matrix | None:
         """Neighbours of cells in the sample (see ``Neighbours.of``), None in a small file."""
         return self.neighbours and self.neighbours.of(self._chosen(cells), rows)

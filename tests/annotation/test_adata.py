@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import anndata as ad
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import scanpy
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from trained_models import IDS, SYMBOLS, TYPES, known_cells, new_cells, new_model, saved_in, trained
@@ -23,7 +26,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.plots.type_colors import colors_of_types
 from cellclassifier.protocol.multi_label import MultiLabel
 
-METHOD = "logistic_regression"
+METHOD, SPACE = "logistic_regression", ("X_cellclassifier",)
 COLUMNS = [
     "predicted_cell_type",
     "predicted_probability",
@@ -32,6 +35,8 @@ COLUMNS = [
     "predicted_broad_probability",
     "predicted_far",
     "predicted_between",
+    "predicted_second_type",
+    "predicted_confidence",
 ]
 LAYOUTS = {
     "CSR float32": lambda X: X.copy(),
@@ -122,15 +127,43 @@ def test_the_matrix_is_never_dense(layout, monkeypatch):
     assert largest and max(largest) <= 9
 
 
-def test_the_columns_are_those_of_annotated_h5ad(folder, tmp_path):
+def test_annotated_h5ad_holds_what_a_notebook_has(folder, tmp_path):
+    """obs, obsm and uns, whatever the chunks, but for when it was and what the file was called."""
     cells = new_cells()
     cells.write_h5ad(tmp_path / "new.h5ad")
-    options = {"cells": (tmp_path / "new.h5ad",), "write_h5ad": True, "jobs": 1}
+    options = {"cells": (tmp_path / "new.h5ad",), "write_h5ad": True, "jobs": 1, "chunk_cells": 20}
     summary = command.main(command.Config(model=folder, output=tmp_path, **options))["new"]
     found = cc.annotate(cells, folder)
     pd.testing.assert_frame_equal(found, summary)
     written = ad.read_h5ad(tmp_path / "annotations/new/annotated.h5ad")
     pd.testing.assert_frame_equal(cells.obs, written.obs)
+    assert set(written.obsm) == set(cells.obsm) == {"cellclassifier_probabilities", *SPACE}
+    for name, expected in cells.obsm.items():
+        np.testing.assert_array_equal(written.obsm[name], expected)
+    assert list(written.obsm["cellclassifier_probabilities"]) == ["B", "NK", "T%2Fx"]
+    about, expected = written.uns["cellclassifier"], cells.uns["cellclassifier"]
+    assert about.keys() - {"file"} == expected.keys()
+    for name in expected.keys() - {"date", "types"}:
+        assert about[name] == expected[name]
+
+
+@pytest.mark.filterwarnings("ignore:The set_bad function will be deprecated")  # scanpy's own
+@pytest.mark.slow
+def test_scanpy_draws_the_annotated_file(folder, tmp_path, monkeypatch):
+    """With the UMAP and the colours of umap.png; cells that are not in its sample have no place."""
+    monkeypatch.setattr("cellclassifier.annotation.write.MAX_CELLS_SHOWN", 40)
+    new_cells().write_h5ad(tmp_path / "new.h5ad")
+    options = {"cells": (tmp_path / "new.h5ad",), "write_h5ad": True, "umap": True, "jobs": 1}
+    command.main(command.Config(model=folder, output=tmp_path, **options))
+    adata = ad.read_h5ad(tmp_path / "annotations/new/annotated.h5ad")
+    assert np.isfinite(adata.obsm["X_umap"]).all(axis=1).sum() == 40
+    axes = scanpy.pl.umap(adata, color="predicted_cell_type", show=False)
+    drawn = {matplotlib.colors.to_hex(color) for color in axes.collections[0].get_facecolors()}
+    named = colors_of_types(adata.obs["predicted_cell_type"].unique())
+    assert drawn == {color.lower() for color in named.values()}
+    for color in ("predicted_broad_type", "predicted_far", "predicted_probability"):
+        scanpy.pl.umap(adata, color=color, show=False)
+    plt.close("all")
 
 
 def test_annotations_survive_a_file(folder, tmp_path):
