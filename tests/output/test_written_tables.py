@@ -72,12 +72,15 @@ def test_annotations_come_back_however_many_chunks_there_were(tmp_path_factory, 
             names = texts[start : start + step]
             table = pd.DataFrame({"cell": names, "predicted": "a\rb", "probability": 0.5})
             table = table.assign(second="A/B", known=True, broad="=T", broad_probability=1.0)
+            table = table.assign(far=False, between=True, confidence="low")
             shares = np.full((len(names), 2), 0.5, dtype=np.float32)
             files.add(Annotations(table, shares, np.zeros((len(names), 1))))
+        files.add_votes(pd.DataFrame({"cluster": texts[::-1], "majority_voting": "a\rb"}))
     found = read(folder / "annotations.csv")
     assert without_apostrophes(found["cell"]).tolist() == texts
     assert set(found["predicted"]) == {"a\rb"} and set(found["second"]) == {"A/B"}
-    assert set(found["broad"]) == {"'=T"}
+    assert set(found["broad"]) == {"'=T"} and set(found["majority_voting"]) == {"a\rb"}
+    assert without_apostrophes(found["cluster"]).tolist() == texts[::-1]
     assert pd.read_parquet(folder / "probabilities.parquet")["cell"].tolist() == texts
 
 
