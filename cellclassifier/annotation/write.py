@@ -71,8 +71,10 @@ class AnnotationFiles:
     def add_votes(self, votes: pd.DataFrame) -> None:
         """Add columns to the cells that were written, (n_cells rows), to annotations.csv, too."""
         self._votes, longer = votes, self._csv.with_name(f"{self._csv.name}.votes")
-        texts = pd.read_csv(self._csv, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS)
-        with longer.open("w"), texts:
+        look = {"dtype": str, "keep_default_na": False, "encoding": "utf-8"}
+        longer.unlink(missing_ok=True)  # of a run that was killed
+        texts = pd.read_csv(self._csv, chunksize=CHUNK_ROWS, **look)
+        with texts:
             for rows in texts:
                 rows = rows.apply(without_apostrophes)
                 own = votes.iloc[rows.index].set_axis(rows.index)
