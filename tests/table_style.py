@@ -34,6 +34,7 @@ KEYS += [
     "cell",
     "file",
 ]
+KEYS += ["column", "neighbour"]
 OF_TYPES = ("cell_type", "predicted", "broad")
 TEXTS = [*KEYS, *OF_TYPES, "label", "called", "second", "confidence", "remark"]
 TEXTS += ["note", "quick", "top_genes"]

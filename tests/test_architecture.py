@@ -31,6 +31,7 @@ OUTSIDE = ("tests", "benchmarks", "bundled", "conftest")
 NEURAL = ("torch", "transformers", "accelerate")
 NEURAL_ROOMS = (
     "models/augmented",
+    "models/cellama",
     "models/cellular",
     "models/geneformer",
     "models/neural",

@@ -29,6 +29,7 @@ LIGHT = [
     "cellclassifier.cli",
     "cellclassifier.data.options",
     "cellclassifier.models.baselines.options",
+    "cellclassifier.models.cellama.options",
     "cellclassifier.models.geneformer.options",
     "cellclassifier.models.neural.options",
     "cellclassifier.models.one_vs_rest.options",

@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = expose(
     __name__,
     {
         "baselines.tables": ["grid_table"],
+        "cellama.classifier": ["CellamaClassifier"],
+        "cellama.options": ["CellamaOptions"],
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
         "methods": ["make_method", "require_known", "version_of"],

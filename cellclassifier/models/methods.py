@@ -17,6 +17,7 @@ from cellclassifier.models.baselines.recipes import RECIPES
 KNOWN = (*RECIPES, *HIDDEN)  # of multiclass_baselines.py
 # Method -> the module whose make(method, seed, n_genes, quick, jobs) gives one.
 SYSTEMS = {
+    "cellama": "cellclassifier.models.cellama.make",
     "geneformer": "cellclassifier.models.geneformer.make",
     "cellular": "cellclassifier.models.cellular.make",
 }

@@ -5,7 +5,14 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "files": ["atomic_folder", "atomic_path", "write_figure", "write_json"],
+        "files": [
+            "atomic_folder",
+            "atomic_path",
+            "write_figure",
+            "write_json",
+            "write_parquet",
+            "write_text",
+        ],
         "folder": ["Output"],
         "processes": ["is_first", "n_processes"],
         "progress": ["Progress"],

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = expose(
         "against_time": ["score_against_time"],
         "all_methods": ["comparison_figures"],
         "all_trials": ["comparison_of_trials"],
+        "cellama": ["cells_by_type_and_file", "niche_heatmap"],
         "calibration": ["reliability_curves"],
         "comparison": ["all_metrics", "metric_comparison"],
         "confusion": ["confusion_matrix"],

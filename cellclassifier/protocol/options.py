@@ -19,6 +19,7 @@ METHOD_ORDER = (
     "marker_network",
     "geneformer",
     "cellular",
+    "cellama",
 )
 
 

@@ -19,6 +19,8 @@ from cellclassifier.models.cellular.classifier import CellularClassifier
 from cellclassifier.models.cellular.options import CellularOptions
 from cellclassifier.models.protein_atlas.classifier import AtlasClassifier
 from cellclassifier.models.protein_atlas.options import AtlasOptions
+from cellclassifier.models.cellama.classifier import CellamaClassifier
+from cellclassifier.models.cellama.options import CellamaOptions
 from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel
 from cellclassifier.protocol.single_label import SingleLabel
@@ -35,6 +37,12 @@ def cellular(**options) -> CellularClassifier:
     """Of few epochs of small steps."""
     quick = CellularOptions(n_genes=40, epochs=4, batch_size=32, learning_rate=0.01, **options)
     return CellularClassifier(quick, seed=1)
+
+
+def cellama(**chosen) -> CellamaClassifier:
+    """Short sentences, few epochs."""
+    small = {"n_top": 12, "width": 16, "epochs": 4, "batch_size": 32, "learning_rate": 0.03}
+    return CellamaClassifier(CellamaOptions(**small | chosen), seed=1)
 
 
 def cells(seed: int = 0):
@@ -75,6 +83,8 @@ SYSTEMS = {
     "cellular, two linear networks": System(
         partial(cellular, network="linear", loss="softmax", ensemble=2), missing_is_zero=False
     ),
+    "cellama": System(cellama),
+    "cellama_neighbours": System(partial(cellama, fine_tune="none", head="neighbours")),
     "geneformer": System(partial(new_model, "geneformer")),
     "nearest_centroid": System(Centroids),
     "several_labels": System(OneVsRest, arrays),

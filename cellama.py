@@ -1,0 +1,147 @@
+"""Write cells as sentences of their genes, embed the sentences, and name cells by the vectors.
+
+    python cellama.py                                  # cells.npy, else the embedded sample
+    python cellama.py --encoder minilm --fine-tune labels
+    python cellama.py --download                       # fetch all-MiniLM-L6-v2 (91 MB)
+    python cellama.py sentences --cells my.h5ad        # the sentences, for people and other models
+    python cellama.py embed --cells a.h5ad b.h5ad      # vectors of several files in one space
+
+Test cells are scored once. Outputs, under model_output/:
+
+    results/scores/cellama.csv, results/per_type/cellama.csv
+    results/cellama/training_history.csv               one row per split and epoch
+    results/cellama/shortcuts.csv                      --metadata: what it tells of label and batch
+    results/cellama/niches.csv                         --niche: neighbours of each type
+    predictions/cellama-split<seed>.parquet, models/cellama/
+    plots/                                             of all methods that saw these cells
+    results/run_cellama.json
+
+    sentences: sentences/<file>.parquet and .txt
+    embed:     embedding/embedding.h5ad (obsm["X_cellama"], obsm["X_umap"], no counts),
+               results/cellama/embedding_scores.csv, plots/cellama_embedding.png
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from cellclassifier import cli, data, models, output, plots, protocol
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.models import cellama
+from cellclassifier.models.cellama.options import CellamaOptions, EmbedOptions, SentenceOptions
+from cellclassifier.options import CommonOptions, RunOptions, require_positive
+from cellclassifier.protocol.options import SplitOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHOD = "cellama"
+NOT_IN_KEY = {"changes_results": False}
+log = logging.getLogger("cellclassifier")
+
+
+@dataclass(frozen=True)
+class Config(RunOptions, CellamaOptions, SplitOptions, CellsOptions):
+    """Options of training."""
+
+    niche: Literal["none", "predicted", "given"] = "none"
+    """types of a cell's neighbours in the tissue (obsm["spatial"]) in its sentence: as a first
+    model names them, or as they are labelled, test cells too, which is no fair score"""
+
+    radius: float | None = None
+    """neighbours are all cells within this distance; default: the 5 nearest"""
+
+    download: bool = field(default=False, metadata=NOT_IN_KEY)
+    """fetch all-MiniLM-L6-v2 into cellama_files/, SHA-256 checked, and stop"""
+
+    quick: bool = field(default=False, metadata=NOT_IN_KEY)
+    """a first look: one split, few epochs, unless given"""
+
+
+@dataclass(frozen=True)
+class Sentences(CommonOptions, SentenceOptions):
+    """Options of writing sentences."""
+
+
+@dataclass(frozen=True)
+class Embed(CommonOptions, EmbedOptions):
+    """Options of embedding files."""
+
+
+def main(config: Config) -> pd.DataFrame | None:
+    """Train and score every split; returns mean and standard deviation of each metric."""
+    if config.download:
+        return cellama.download()
+    require_positive(config, "jobs")
+    if config.quick:
+        config = replace(config, n_splits=1, epochs=config.epochs or 4)
+    config.check()
+    run = protocol.Run(METHOD, config)
+
+    with run.step("read"):
+        cells = protocol.subset(cellama.read_with_metadata(config), config)
+        parts = protocol.split_all(cells, config)
+    if config.metadata:
+        run.output.csv("cellama/shortcuts", cellama.say_shortcuts(cells, config.metadata))
+
+    version = models.CellamaClassifier.version
+    for method, split in run.plan({METHOD: version}, cells, parts):
+        options, seen = cellama.with_niche(config, cells, parts[split], split)
+        checkpoints = run.checkpoints(method, split)
+        model = models.CellamaClassifier(options, split, checkpoints, config.jobs or 1)
+        result = protocol.evaluate(model, seen, parts[split], split)
+        run.keep(result, history=model.history_.assign(split=split))
+
+    run.output.csv("cellama/training_history", run.table("history", METHOD))
+    if config.niche != "none":
+        table = cellama.table_of_niches(cells, config.radius)
+        shares = table.stack().rename("neighbour_share").reset_index()
+        run.output.csv("cellama/niches", shares)
+        run.output.figure("cellama_niches", plots.niche_heatmap(table))
+    summary = run.finish(plots.comparison_figures)
+    print(protocol.in_short(summary).to_string())
+    cli.say_where(config.output)
+    return summary
+
+
+def write_sentences(config: Sentences) -> list[pd.DataFrame]:
+    """Write every file's sentences; returns tables of cell, sentence and n_genes."""
+    require_positive(config, "n_top")
+    record = output.RunRecord("cellama_sentences", config, output.Output(config.output))
+    folder, tables = config.output / "sentences", []
+    paths = [data.find_cells(path) for path in config.cells or (None,)]
+    names = data.distinct_names(paths) if config.cells else [data.name_of(paths[0])]
+    for path, name in zip(paths, names, strict=True):
+        with record.step("sentences"):
+            tables.append(cellama.sentences_of_file(path, config))
+        output.write_parquet(folder / f"{name}.parquet", tables[-1])
+        output.write_text(folder / f"{name}.txt", "\n".join(tables[-1]["sentence"]) + "\n")
+        log.info(f"{name}: {len(tables[-1]):,} sentences. The first: {tables[-1]['sentence'][0]}")
+    record.write(n_sentences=[len(table) for table in tables])
+    cli.say_where(config.output)
+    return tables
+
+
+def embed(config: Embed):
+    """Write the vectors of all files and their map; returns them as AnnData without counts."""
+    record = output.RunRecord("cellama_embed", config, output.Output(config.output))
+    with record.step("embed"):
+        cells = cellama.embed_files(config, config.seed)
+    with record.step("outputs"):
+        cells.obsm["X_umap"] = plots.annotated_map.umap_of(cells.obsm["X_cellama"], config.seed)
+        scores = cellama.scores_of_space(cells)
+        with output.atomic_path(config.output / "embedding" / "embedding.h5ad") as path:
+            cells.write_h5ad(path)
+        record.output.csv("cellama/embedding_scores", scores)
+        record.output.figure("cellama_embedding", plots.cells_by_type_and_file(cells, scores))
+    record.write()
+    print(scores.round(3).to_string(index=False))
+    cli.say_where(config.output)
+    return cells
+
+
+if __name__ == "__main__":
+    commands = {"sentences": (write_sentences, Sentences), "embed": (embed, Embed)}
+    cli.run_command(commands, main, Config, __doc__)

@@ -1,0 +1,70 @@
+"""Embedded cells of several files, and who lives beside whom in a tissue."""
+
+from __future__ import annotations
+
+import anndata as ad
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cellclassifier.plots.cluster_labels import label_clusters
+from cellclassifier.plots.embedding import draw_cells, draw_groups
+from cellclassifier.plots.heatmap import annotated_heatmap
+from cellclassifier.plots.style import colors_of_types, plain_text, title_above
+
+BASIS = "X_umap"
+NO_TYPE = "no label"
+
+
+@plain_text
+def cells_by_type_and_file(cells: ad.AnnData, scores: pd.DataFrame) -> Figure:
+    """UMAP of a common space, by type (where there are labels) and by file (where there are two).
+
+    cells: obs["file"], obs["cell_type"] if any, obsm["X_umap"]; scores: statistic and value.
+    """
+    by_type = "cell_type" in cells.obs
+    by_file = cells.obs["file"].nunique() > 1 or not by_type
+    n_panels = by_type + by_file
+    figure, panels = plt.subplots(
+        1, n_panels, figsize=(6.6 * n_panels, 6.0), squeeze=False, layout="constrained"
+    )
+    obs = cells.obs.astype(str).replace({"cell_type": {"": NO_TYPE}})
+    shown = ad.AnnData(obs=obs, obsm={BASIS: cells.obsm[BASIS]})
+    panels = list(panels[0])
+    colors = colors_of_types(obs["cell_type"]) if by_type else {}
+    if by_type:
+        axes = panels[0]
+        draw_cells(shown, BASIS, "cell_type", colors, axes)
+        axes.set_title(f"by type ({len(colors)})", fontsize=12, loc="left")
+    if by_file:
+        draw_groups(shown, BASIS, obs["file"], panels[-1])
+    for axes in panels:
+        axes.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
+    title_above(figure, _title(cells, dict(zip(scores["statistic"], scores["value"], strict=True))))
+    if by_type:
+        names = {name: name for name in colors}
+        label_clusters(panels[0], shown.obsm[BASIS], obs["cell_type"].to_numpy(), names, colors)
+    return figure
+
+
+def _title(cells: ad.AnnData, scores: dict[str, float]) -> str:
+    text = f"Embedded sentences of {cells.n_obs:,} cells"
+    found = []
+    if "same_type" in scores:
+        found.append(f"{scores['same_type']:.0%} of a cell's 15 neighbours have its type")
+    if "other_file" in scores:
+        mixed = scores["other_file"]
+        found.append(f"{mixed:.0%} of the neighbours from other files that mixed files would have")
+    return f"{text}: {', '.join(found)}" if found else text
+
+
+@plain_text
+def niche_heatmap(table: pd.DataFrame) -> Figure:
+    """Shares of neighbouring types (columns) of each type (rows), which add up to 1."""
+    texts = np.array([f"{100 * v:.0f}" if v >= 0.005 else "" for v in table.to_numpy().flat])
+    figure, axes = annotated_heatmap(
+        table, texts.reshape(table.shape), "share of the neighbours", high=float(table.max().max())
+    )
+    axes.set(ylabel="cell", xlabel="neighbour in the tissue")
+    return title_above(figure, "Who lives beside whom: % of the nearest cells of each type")
