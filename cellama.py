@@ -94,7 +94,8 @@ def main(config: Config) -> pd.DataFrame | None:
         result = protocol.evaluate(model, seen, parts[split], split)
         run.keep(result, history=model.history_.assign(split=split))
 
-    run.output.csv("cellama/training_history", run.table("history", METHOD))
+    history = run.table("history", METHOD)
+    run.output.csv("cellama/training_history", history[["split", *history.columns.drop("split")]])
     if config.niche != "none":
         table = cellama.table_of_niches(cells, config.radius)
         shares = table.stack().rename("neighbour_share").reset_index()

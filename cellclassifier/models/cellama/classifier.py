@@ -81,7 +81,7 @@ class CellamaClassifier(GeneClassifier):
         lesson = self._lesson(sentences, known, targets, held_out)
         self.encoder_ = encoder_class(options.encoder)(options, self.seed, self.checkpoints)
         self.encoder_.learn(lesson)
-        self.history_ = pd.DataFrame(self.encoder_.history_)
+        self.history_ = pd.DataFrame(self.encoder_.history_ or {"epoch": []})
         self._fit_head(sentences, targets, held_out)
 
     def _lesson(self, sentences, known: GeneCounts, targets, held_out) -> Lesson:
