@@ -118,7 +118,8 @@ def write_sentences(config: Sentences) -> list[pd.DataFrame]:
         with record.step("sentences"):
             tables.append(cellama.sentences_of_file(path, config))
         output.write_parquet(folder / f"{name}.parquet", tables[-1])
-        output.write_text(folder / f"{name}.txt", "\n".join(tables[-1]["sentence"]) + "\n")
+        with output.atomic_path(folder / f"{name}.txt") as path:
+            path.write_text("\n".join(tables[-1]["sentence"]) + "\n", encoding="utf-8")
         log.info(f"{name}: {len(tables[-1]):,} sentences. The first: {tables[-1]['sentence'][0]}")
     record.write(n_sentences=[len(table) for table in tables])
     cli.say_where(config.output)

@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = expose(
             "write_figure",
             "write_json",
             "write_parquet",
-            "write_text",
         ],
         "folder": ["Output"],
         "processes": ["is_first", "n_processes"],

@@ -15,12 +15,12 @@ from cellclassifier.interface import Classifier, GeneClassifier
 from cellclassifier.models.augmented.classifier import AugmentedClassifier
 from cellclassifier.models.augmented.options import HIDDEN, AugmentedOptions
 from cellclassifier.models.baselines.options import METHODS
+from cellclassifier.models.cellama.classifier import CellamaClassifier
+from cellclassifier.models.cellama.options import CellamaOptions
 from cellclassifier.models.cellular.classifier import CellularClassifier
 from cellclassifier.models.cellular.options import CellularOptions
 from cellclassifier.models.protein_atlas.classifier import AtlasClassifier
 from cellclassifier.models.protein_atlas.options import AtlasOptions
-from cellclassifier.models.cellama.classifier import CellamaClassifier
-from cellclassifier.models.cellama.options import CellamaOptions
 from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel
 from cellclassifier.protocol.single_label import SingleLabel

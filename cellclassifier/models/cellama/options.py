@@ -61,7 +61,7 @@ class CellamaOptions(TrainingOptions):
     width: int = 128
     """numbers in a vector of bag and gene-bert (bag without labels: 30)"""
 
-    gene_dropout: float = 0.5
+    gene_dropout: float = 0.3
     """share of a sentence's genes left out at random while learning"""
 
     frozen_layers: int = 3
