@@ -31,7 +31,7 @@ class Upper(nn.Module):
 
 
 class TokenBert(nn.Module):
-    """Embeddings, frozen layers, upper layers, mean pooling, L2 norm, as all-MiniLM-L6-v2 has it."""
+    """Embeddings, frozen layers, upper layers, mean pooling, L2 norm: as all-MiniLM-L6-v2."""
 
     def __init__(self, bert: BertModel, n_frozen: int = 0):
         super().__init__()
