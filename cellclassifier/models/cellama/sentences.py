@@ -66,6 +66,10 @@ class CellSentences:
                     texts[i] += f" {key} {value}" if style == "bare" else _clause(key, value)
         return texts
 
+    def cut(self, n_top: int) -> CellSentences:
+        """The same sentences of no more than so many genes."""
+        return replace(self, ranked=self.ranked[:, :n_top])
+
     def renamed(self, symbols: np.ndarray) -> CellSentences:
         """The same sentences with other words for the genes, (n_genes,)."""
         return replace(self, symbols=symbols)

@@ -85,7 +85,8 @@ class TokenEncoder(Encoder):
         """Read them; the sizes that are claimed must be those of the file, before any is made."""
         encoder = cls(options)
         encoder.words_ = GeneWords(n_genes, tuple(known["clause_words"]))
-        if known["sizes"]["vocab_size"] != len(encoder.words_) + 2:
+        is_vocabulary = options.encoder == "gene-bert" or options.words == "genes"
+        if is_vocabulary and known["sizes"]["vocab_size"] != len(encoder.words_) + 2:
             raise ValueError("a network of another vocabulary")
         encoder.network_ = _filled(known["sizes"], options, folder)
         return encoder
