@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-from transformers import BertModel
+from transformers import BertModel, PreTrainedTokenizerFast
 
 from cellclassifier.errors import InputError
 from cellclassifier.models.cellama.bert import TokenBert, with_words
@@ -125,10 +124,10 @@ def folder_of(encoder: str) -> Path:
     return folder
 
 
-def read_tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(path: Path):
     """A tokenizer that neither cuts nor fills up; InputError for a file that is none."""
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(path)).backend_tokenizer
     except Exception as error:  # the library raises no kind of its own
         raise InputError(f"{path} is no tokenizer ({str(error)[:100]})") from error
     tokenizer.no_truncation()
