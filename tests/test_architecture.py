@@ -36,6 +36,7 @@ NEURAL_ROOMS = (
     "models/geneformer",
     "models/neural",
     "models/protein_atlas/efficientnet.py",
+    "models/spoticell",
 )
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*.py"))

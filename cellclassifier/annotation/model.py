@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from cellclassifier.annotation.expected import what_to_expect
 from cellclassifier.data.match_genes import GeneMatch, require_genes
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier, GeneClassifier
@@ -63,4 +64,7 @@ def find_genes(
             f"Library sizes are estimates: the file has genes that carry {match.counted_share:.1%} "
             "of a training cell's counts."
         )
+    said = what_to_expect(model.method, 1 - float(match.found.mean()))
+    if said:
+        log.info(said)
     return match, share

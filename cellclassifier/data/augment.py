@@ -15,10 +15,17 @@ from cellclassifier.data.gene_counts import GeneCounts
 def thinned(cells: GeneCounts, least_share: float, rng: np.random.Generator) -> GeneCounts:
     """The same cells with fewer counts: of each cell a share drawn from U(least_share, 1).
 
+    See ``thinned_to``.
+    """
+    return thinned_to(cells, rng.uniform(least_share, 1, len(cells)), rng)
+
+
+def thinned_to(cells: GeneCounts, share: np.ndarray, rng: np.random.Generator) -> GeneCounts:
+    """The same cells with a share of their counts, (n_cells,).
+
     Every count is kept with that probability (binomial thinning of Poisson counts gives Poisson
     counts), those of genes that are not among ``cells.counts`` too.
     """
-    share = rng.uniform(least_share, 1, len(cells))
     counts = cells.counts.copy()
     counts.data = rng.binomial(
         np.rint(counts.data).astype(np.int64), np.repeat(share, np.diff(counts.indptr))

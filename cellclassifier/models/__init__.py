@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = expose(
         "geneformer.classifier": ["GeneformerClassifier"],
         "geneformer.options": ["GeneformerOptions"],
         "methods": ["make_method", "require_known", "version_of"],
+        "spoticell.pictures": ["picture_table"],
+        "spoticell.classifier": ["SpoticellClassifier"],
         "one_vs_rest.options": ["SCHEMES", "ForestOptions"],
     },
 )

@@ -20,6 +20,8 @@ SYSTEMS = {
     "cellama": "cellclassifier.models.cellama.make",
     "geneformer": "cellclassifier.models.geneformer.make",
     "cellular": "cellclassifier.models.cellular.make",
+    "spoticell": "cellclassifier.models.spoticell.make",
+    "spoticell_mlp": "cellclassifier.models.spoticell.make",
 }
 EVERY = (*KNOWN, *SYSTEMS)
 QUICK_EPOCHS = 5

@@ -30,16 +30,22 @@ class ExpectedValues:
     The expected value of the missing genes given the others is linear in these (Rubin & Thayer
     1982, doi 10.1007/BF02293851); where nothing is known of a cell it is the mean.
 
-    mean, noise: (n_genes,) float32, noise above 0; loadings: (n_genes, n_factors) float32.
+    mean, noise: (n_genes,) float32, noise above 0; loadings: (n_genes, n_factors) float32; least:
+    (n_genes,) float32, below which an expected value is 0: trees have learned from zeros and
+    counts, and a value between them goes either way.
     """
 
     mean: np.ndarray
     loadings: np.ndarray
     noise: np.ndarray
+    least: np.ndarray
 
     @classmethod
-    def learn(cls, features: sp.csr_matrix) -> ExpectedValues:
-        """From features of training cells, (n_cells, n_genes), by their principal components."""
+    def learn(cls, features: sp.csr_matrix, rounds: bool = False) -> ExpectedValues:
+        """From features of training cells, (n_cells, n_genes), by their principal components.
+
+        rounds: take what is below half of the mean value of the cells that express a gene for 0.
+        """
         values = features.toarray().astype(np.float32)
         mean, variance = values.mean(axis=0), values.var(axis=0)
         values -= mean
@@ -49,7 +55,8 @@ class ExpectedValues:
         loadings = axes.T * (size / np.sqrt(len(values)))
         unexplained = variance - (loadings**2).sum(axis=1)
         noise = np.maximum(unexplained, LEAST_NOISE * variance) + np.float32(1e-6)
-        return cls(mean, loadings.astype(np.float32), noise.astype(np.float32))
+        least = _half_of_expressed(features) if rounds else np.full(len(mean), -np.inf)
+        return cls(*(array.astype(np.float32) for array in (mean, loadings, noise, least)))
 
     def fill(self, features: sp.csr_matrix, present: np.ndarray) -> sp.csr_matrix:
         """Features in which the columns of genes that are not ``present`` hold expected values.
@@ -68,7 +75,8 @@ class ExpectedValues:
     def _filled(self, features, present: np.ndarray, to_factors: np.ndarray) -> sp.csr_matrix:
         factors = features @ to_factors - self.mean @ to_factors  # (n_cells, n_factors)
         values = features.toarray()
-        values[:, ~present] = self.mean[~present] + factors @ self.loadings[~present].T
+        expected = self.mean[~present] + factors @ self.loadings[~present].T
+        values[:, ~present] = np.where(expected < self.least[~present], 0, expected)
         return sp.csr_matrix(values)
 
     def _to_factors(self, present: np.ndarray) -> np.ndarray:
@@ -87,10 +95,18 @@ class ExpectedValues:
         names = [field.name for field in fields(cls)]
         arrays = read_arrays(path, names)
         n_factors = arrays["loadings"].shape[-1:]
-        for name, shape in zip(names, ((n_genes,), (n_genes, *n_factors), (n_genes,)), strict=True):
+        shapes = (n_genes,), (n_genes, *n_factors), (n_genes,), (n_genes,)
+        for name, shape in zip(names, shapes, strict=True):
             array = arrays[name]
-            if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+            numbers = array if name != "least" else np.where(np.isneginf(array), 0, array)
+            if array.shape != shape or array.dtype != np.float32 or not np.isfinite(numbers).all():
                 raise ValueError(f"{path.name}: {name} is no array of {shape} numbers")
         if not (arrays["noise"] > 0).all():
             raise ValueError(f"{path.name}: a noise that is not above 0")
         return cls(**arrays)
+
+
+def _half_of_expressed(features: sp.csr_matrix) -> np.ndarray:
+    """Half of the mean of every column's values that are not 0, (n_genes,)."""
+    n_expressed = np.maximum(np.bincount(features.indices, minlength=features.shape[1]), 1)
+    return np.asarray(features.sum(axis=0)).ravel() / n_expressed / 2

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = expose(
         "embedding": ["cells_in_plane"],
         "feature_importance": ["importance"],
         "one_vs_rest_scores": ["auroc_heatmap"],
+        "cell_pictures": ["pictures"],
         "style": ["METRIC_NAMES"],
         "training": ["training_history"],
     },

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = expose(
         "evaluation": ["evaluate", "evaluate_parts", "pooled_reliability"],
         "experiment": ["Run"],
         "finished": ["digest_of_cells"],
+        "hierarchy": ["hierarchical_scores"],
         "options": ["SplitOptions", "SubsetOptions"],
         "scores": ["in_short", "tidy"],
         "splits": ["seeds_from", "split_all", "subset"],

@@ -21,6 +21,8 @@ from cellclassifier.models.cellular.classifier import CellularClassifier
 from cellclassifier.models.cellular.options import CellularOptions
 from cellclassifier.models.protein_atlas.classifier import AtlasClassifier
 from cellclassifier.models.protein_atlas.options import AtlasOptions
+from cellclassifier.models.spoticell.classifier import SpoticellClassifier
+from cellclassifier.models.spoticell.options import SpoticellOptions
 from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.multi_label import MultiLabel
 from cellclassifier.protocol.single_label import SingleLabel
@@ -43,6 +45,15 @@ def cellama(**chosen) -> CellamaClassifier:
     """Short sentences, few epochs."""
     small = {"n_top": 12, "width": 16, "epochs": 4, "batch_size": 32, "learning_rate": 0.03}
     return CellamaClassifier(CellamaOptions(**small | chosen), seed=1)
+
+
+def spoticell(network: str) -> SpoticellClassifier:
+    """Of few epochs of small steps."""
+    options = SpoticellOptions(
+        network=network, n_genes=40, epochs=4, batch_size=32, learning_rate=0.01, device="cpu"
+    )
+    method = "spoticell_mlp" if network == "mlp" else "spoticell"
+    return SpoticellClassifier(options, method, seed=1)
 
 
 def cells(seed: int = 0):
@@ -85,6 +96,8 @@ SYSTEMS = {
     ),
     "cellama": System(cellama),
     "cellama_neighbours": System(partial(cellama, fine_tune="none", head="neighbours")),
+    "spoticell": System(partial(spoticell, "fingerprint"), missing_is_zero=False),
+    "spoticell_mlp": System(partial(spoticell, "mlp"), missing_is_zero=False),
     "geneformer": System(partial(new_model, "geneformer")),
     "nearest_centroid": System(Centroids),
     "several_labels": System(OneVsRest, arrays),

@@ -73,6 +73,18 @@ def test_in_pieces_it_is_the_same(monkeypatch):
     np.testing.assert_allclose(model.fill(features, PRESENT).toarray(), whole, atol=1e-6)
 
 
+def test_for_trees_a_small_expected_value_is_none():
+    features = features_of()
+    plain, rounded = (ExpectedValues.learn(features, rounds) for rounds in (False, True))
+    some = without(features, PRESENT)
+    expected, found = (model.fill(some, PRESENT).toarray() for model in (plain, rounded))
+    values = features.toarray()
+    half = np.array([gene[gene > 0].mean() / 2 for gene in values.T])
+    expected[:, ~PRESENT] *= (expected >= half)[:, ~PRESENT]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert (found[:, ~PRESENT] == 0).mean() > 0.2
+
+
 DAMAGES = {
     "noise": lambda arrays: arrays | {"noise": -arrays["noise"]},
     "mean": lambda arrays: arrays | {"mean": arrays["mean"] * np.nan},

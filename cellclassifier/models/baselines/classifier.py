@@ -99,7 +99,7 @@ class Baseline(GeneClassifier):
         """From at most ``MOST_CELLS`` training cells, evenly spread over the file."""
         step = -(-cells.n_obs // MOST_CELLS)
         some = GeneCounts.of(cells[::step], self.genes_)
-        return ExpectedValues.learn(self.features_.transform(some))
+        return ExpectedValues.learn(self.features_.transform(some), self.recipe.rounds)
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
         """Probabilities of the types, and the selected genes as the estimator sees them."""

@@ -32,6 +32,7 @@ class Recipe:
     side_by_side: bool = True  # grid points may be fitted in threads
     version: int = 1  # raised when the recipe's results change
     fills_missing: bool = True  # genes that a file lacks have expected values, else zeros
+    rounds: bool = False  # small expected values are zeros: for trees
     dense: bool = False  # the estimator is faster on a dense matrix of the selected genes
 
 
@@ -74,6 +75,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         threads="n_jobs",
         side_by_side=False,
+        rounds=True,
         version=2,
         dense=True,
     ),
@@ -83,6 +85,7 @@ RECIPES: dict[str, Recipe] = {
         CountFeatures(n_genes=1000, scale=False),
         grid=({"class_weight": "balanced"}, {"class_weight": None}),
         threads="n_jobs",
+        rounds=True,
         version=2,
     ),
     # Mean of the probabilities of the two; trees do not mind the scaling that the regression needs.
@@ -99,6 +102,7 @@ RECIPES: dict[str, Recipe] = {
         CountFeatures(n_genes=2000),
         grid=({"regression__C": 0.003, "trees__class_weight": "balanced"},),
         threads="trees__n_jobs",
+        rounds=True,
         version=2,
     ),
 }

@@ -23,7 +23,7 @@ from cellclassifier.models.neural import processes
 from cellclassifier.models.neural.batches import loader
 from cellclassifier.models.neural.checkpoints import Checkpoints, TrainingState
 from cellclassifier.models.neural.device import autocast, free_memory, is_out_of_memory
-from cellclassifier.models.neural.optimizer import adamw, learning_rate
+from cellclassifier.models.neural.optimizer import adamw, halvings, learning_rate
 from cellclassifier.models.neural.options import TrainingOptions
 from cellclassifier.models.neural.progress import Progress
 from cellclassifier.models.neural.task import Inputs, Task
@@ -82,6 +82,7 @@ class Loop:
         if self.state.step:
             self.checkpoints.load(self.state, self.network, self.optimizer)
         processes.wait_for_all()  # until all have read, the first one must not write
+        self.halvings = self._halvings()
         self.loss = torch.tensor(self.state.loss, device=device)  # of this epoch's batches, summed
         self.saved = time.monotonic()
 
@@ -132,7 +133,15 @@ class Loop:
         return DistributedDataParallel(self.network, device_ids=gpus)
 
     def _rate(self, step: int) -> float:
-        return learning_rate(step, self.options.epochs * self.n_batches, self.options)
+        rate = learning_rate(step, self.options.epochs * self.n_batches, self.options)
+        return rate / 2**self.halvings
+
+    def _halvings(self) -> int:
+        """Of the learning rate, after the epochs so far: nothing else need be kept of them."""
+        if self.options.schedule != "plateau" or self.task.best is None:
+            return 0
+        scores = [row.get(f"val_{self.task.best}", math.inf) for row in self.state.history]
+        return halvings([-score if self.task.lowest_is_best else score for score in scores])
 
     def _learn(self, learner: nn.Module, inputs: Inputs) -> None:
         """One step of the optimizer."""
@@ -192,6 +201,7 @@ class Loop:
         state.epoch, state.batch = state.epoch + 1, 0
         self.loss.zero_()
         self._judge(found)
+        self.halvings = self._halvings()
         state.has_ended = state.epoch == self.options.epochs or self._is_patience_out()
         self._save()
         self.progress.show(row)

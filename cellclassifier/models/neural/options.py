@@ -21,8 +21,9 @@ class TrainingOptions:
     learning_rate: float = 1e-3
     """highest learning rate of the schedule"""
 
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """how the learning rate goes on after the warm-up: down to 0 by the last step, or constant"""
+    schedule: Literal["linear", "cosine", "constant", "plateau"] = "linear"
+    """how the learning rate goes on after the warm-up: down to 0 by the last step, constant, or
+    halved after 5 epochs without a better score"""
 
     warmup_share: float = 0.1
     """share of all steps in which the learning rate rises"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -13,7 +14,7 @@ from transformers import (
 )
 
 from cellclassifier.errors import InputError
-from cellclassifier.models.neural.optimizer import adamw, learning_rate
+from cellclassifier.models.neural.optimizer import adamw, halvings, learning_rate
 from cellclassifier.models.neural.options import TrainingOptions
 
 
@@ -75,3 +76,16 @@ def test_a_constant_rate_stays():
 def test_options_are_checked(changed, sentence):
     with pytest.raises(InputError, match=sentence):
         TrainingOptions(**changed).check()
+
+
+def test_halvings_are_those_of_reduce_on_plateau():
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([np.linspace(0, 1, 5), rng.uniform(0, 1.01, 40)])
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="max", factor=0.5, patience=5, threshold=0.0, eps=0.0
+    )
+    for n, score in enumerate(scores, 1):
+        plateau.step(score)
+        assert optimizer.param_groups[0]["lr"] == 0.5 ** halvings(scores[:n].tolist())
