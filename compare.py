@@ -64,8 +64,9 @@ def main(config: Config) -> pd.DataFrame:
     jobs = config.jobs or available_cores()
 
     def compute(part: Part) -> dict[str, pd.DataFrame]:
-        def make(part: Part, quick: bool):
-            return models.make_method(part.method, seed=part.split, quick=quick, jobs=jobs)
+        def make(part: Part):
+            options = {"seed": part.split, "quick": part.is_quick, "jobs": jobs}
+            return models.make_method(part.method, **options)
 
         return comparison.measured(part, cells, parts, make, config)
 

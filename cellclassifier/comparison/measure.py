@@ -86,16 +86,15 @@ def measured(
     part: Part,
     cells: ad.AnnData,
     split_parts: pd.DataFrame,
-    make: Callable[[Part, bool], GeneClassifier],
+    make: Callable[[Part], GeneClassifier],
     options: ComparisonOptions,
 ) -> dict[str, pd.DataFrame]:
     """Fit and score one part; tables "scores" and, of a plain part, "predictions".
 
-    make: given a part and whether one grid point and few epochs are enough, a model to be fitted.
+    make: given a part, a model to be fitted.
     """
     rows = rows_of(part, cells, split_parts, options.costly_cells)
-    quick = part.trial != PLAIN or part.is_costly
-    model = make(part, quick)
+    model = make(part)
     train, val, test = (cells[of].copy() for of in (rows.train, rows.val, rows.test))
     with cost() as fit:
         targets = SingleLabel.of(rows.labels[rows.train])
@@ -105,7 +104,7 @@ def measured(
         "split": part.split,
         "n_train": len(rows.train),
         "n_test": len(rows.test),
-        "quick": quick,
+        "quick": part.is_quick,
         **{f"fit_{name}": value for name, value in fit.items()},
     }
     labels = rows.labels[rows.test]

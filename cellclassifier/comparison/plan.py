@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cellclassifier.comparison.options import COSTLY, MOST_GROUPS, NOISE, RARE, SHARES
+from cellclassifier.models.baselines.recipes import RECIPES
 
 PLAIN = "plain"
-MOST_COSTLY = (PLAIN, "learning")  # trials of the costly methods that are fitted again
+# What costly methods are fitted for; their plain fit is quick, as a learning curve's last point is.
+COSTLY_PARTS = ((PLAIN, ""), ("learning", "0.4"), ("learning", "0.1"))
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Part:
         """Whether its method takes minutes a fit on a CPU."""
         return self.method in COSTLY
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether one grid point, or few epochs, have to do."""
+        return self.is_costly or (self.trial != PLAIN and self.method in RECIPES)
+
 
 def planned(
     methods: Sequence[str], trials: Iterable[str], splits: Sequence[int], groups: Sequence[str]
@@ -44,8 +51,8 @@ def planned(
     parts = [Part(method, PLAIN, "", split) for split in splits for method in methods]
     parts += [Part(m, trial, level, splits[0]) for trial, level in levels for m in methods]
     cheap = [part for part in parts if not part.is_costly]
-    costly = [p for p in parts if p.is_costly and p.trial in MOST_COSTLY and p.split == splits[0]]
-    return cheap + costly
+    costly = [part for part in parts if part.is_costly and part.split == splits[0]]
+    return cheap + [part for part in costly if (part.trial, part.level) in COSTLY_PARTS]
 
 
 def levels_of(trials: Iterable[str], groups: Sequence[str]) -> list[tuple[str, str]]:

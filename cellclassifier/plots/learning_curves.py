@@ -25,7 +25,7 @@ def learning_curves(table: pd.DataFrame, data: str) -> Figure:
         axes.plot(rows["n_train"], rows["macro_f1"], "o-", color=color_of_method(method), lw=2)
         last[method] = rows.iloc[-1]
     axes.set_xscale("log")
-    sizes = sorted(table["n_train"].unique())
+    sizes = sorted(table["n_train"].astype(int).unique())
     axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
     axes.minorticks_off()
     axes.set_xlabel("training cells (log scale)")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cellclassifier.plots.findings import not_told_apart, span
 from cellclassifier.plots.style import LOWER_IS_BETTER, NO_GENES, first_word, in_a_line
+from cellclassifier.report.about_trials import elsewhere_sentence
 from cellclassifier.report.found import Found
 from cellclassifier.report.numbers import SURE, Scores, Trust, confused, trust_of
 from cellclassifier.report.parts import Answers, Note, Table
@@ -114,7 +115,10 @@ def in_two_minutes(found: Found, known: Known) -> Answers | None:
     if known.scores is None:
         return None
     answers = (
-        ("Which method for my own PBMC sample?", which_method(known.scores)),
+        (
+            "Which method for my own PBMC sample?",
+            (*which_method(known.scores), *elsewhere(found, known.scores)),
+        ),
         ("How often will it be wrong?", how_often(known)),
         ("How would I notice?", how_to_notice(known)),
     )
@@ -139,6 +143,12 @@ def which_method(scores: Scores) -> tuple[str, ...]:
             f"to fit) of those that are not told apart on these cells; the others are {others}."
         )
     return first, "Train it on cells of your own laboratory where you can."
+
+
+def elsewhere(found: Found, scores: Scores) -> tuple[str, ...]:
+    """Which one for files that are unlike this one, where compare.py measured it."""
+    sentence = elsewhere_sentence(found, scores.chosen)
+    return (sentence,) if sentence else ()
 
 
 def how_often(known: Known) -> tuple[str, ...]:
@@ -174,7 +184,8 @@ def how_to_notice(known: Known) -> tuple[str, ...]:
         f"are wrong in {percent(trust.sure_wrong)} of cases, all others in "
         f"{percent(trust.unsure_wrong)}. The fifth of the cells with the lowest confidence holds "
         f"{percent(trust.caught)} of all errors: look at those.",
-        "New cells that are like none of the training cells are called unknown.",
+        "cellclassifier annotate marks new cells that are like no type it knows (far), and those "
+        "between types; many of either in one cluster mean a type that the model never saw.",
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from cellclassifier.plots.style import NO_GENES
-from cellclassifier.report import about_data, about_errors, about_others, about_results
+from cellclassifier.report import (
+    about_data,
+    about_errors,
+    about_others,
+    about_results,
+    about_trials,
+)
 from cellclassifier.report.about_results import Known
 from cellclassifier.report.catalogue import (
     HOW_OF_OTHERS,
@@ -18,6 +23,7 @@ from cellclassifier.report.catalogue import (
     kind_of,
 )
 from cellclassifier.report.cell_map import cell_map
+from cellclassifier.report.figure_notes import notes_of
 from cellclassifier.report.found import Found
 from cellclassifier.report.images import read_image
 from cellclassifier.report.numbers import scores_of
@@ -37,7 +43,7 @@ def make_page(folder: Path, records: Path, title: str = TITLE) -> Page:
     found = Found(Path(folder))
     found.main  # noqa: B018 (raises where nothing was run)
     known = _known(found)
-    figures = Figures(found, known.leader)
+    figures = Figures(found, known)
     sections = (
         Section(
             "short", "In two minutes", parts=_there(about_results.in_two_minutes(found, known))
@@ -45,7 +51,7 @@ def make_page(folder: Path, records: Path, title: str = TITLE) -> Page:
         _data(found, known, figures),
         about_data.protocol_section(found),
         _results(found, known, figures),
-        _cost(found, known, figures),
+        _cost(found, figures),
         _errors(found, known, figures),
         _unknown(found, figures, records),
         about_others.limits_section(found, known),
@@ -84,15 +90,14 @@ def _results(found: Found, known: Known, figures: Figures) -> Section:
     trust = known.scores and about_results.trust_table(found, known)
     parts = _there(table, *figures.of("results"), trust, *figures.others())
     missing = about_others.scripts_not_run(found, "multiclass_baselines", "compare")
+    missing += about_trials.missing_lines(found)
     paragraphs = about_others.systems_paragraph(found, known)
     return Section("results", "Results", paragraphs, parts, missing)
 
 
-def _cost(found: Found, known: Known, figures: Figures) -> Section:
-    drawn = figures.of("cost")
-    if drawn and known.scores is not None:
-        drawn[0] = replace(drawn[0], notes=about_results.cost_notes(known.scores))
-    return Section("cost", "Cost", parts=_there(*drawn, about_results.cost_table(found)))
+def _cost(found: Found, figures: Figures) -> Section:
+    parts = _there(*figures.of("cost"), about_results.cost_table(found))
+    return Section("cost", "Cost", parts=parts)
 
 
 def _errors(found: Found, known: Known, figures: Figures) -> Section:
@@ -118,13 +123,12 @@ def _there(*parts: Part | None) -> tuple[Part, ...]:
 class Figures:
     """The figures of an output folder, read when a section asks for them, up to a size in all."""
 
-    def __init__(self, found: Found, leader: str):
-        self.found, self.left = found, LARGEST_PAGE
-        self.too_large: list[str] = []
+    def __init__(self, found: Found, known: Known):
+        self.found, self.known, self.left = found, known, LARGEST_PAGE
         names = [
             PurePosixPath(o) for r in found.records.values() for o in r["outputs"] if _is_plot(o)
         ]
-        self.kinds = {path.stem: kind_of(path.stem, leader) for path in names}
+        self.kinds = {path.stem: kind_of(path.stem, known.leader) for path in names}
 
     def of(self, section: str) -> list[Figure]:
         """Those of one section, in the order of the catalogue."""
@@ -163,6 +167,7 @@ class Figures:
             how=kind.how,
             command=self.found.command(script) if script else "",
             csv=f"results/{kind.csv}" if kind.csv else "",
+            notes=notes_of(name, self.found, self.known),
             uri=image.uri,
             width=image.width,
             height=image.height,

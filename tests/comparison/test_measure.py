@@ -39,7 +39,7 @@ def splits(cells):
     return split_all(cells, Config())
 
 
-def made(part, quick):
+def made(part):
     return Centroids(part.method, seed=part.split)
 
 

@@ -1,0 +1,131 @@
+"""What compare.py measured: how methods do on harder cells, in sentences with its numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cellclassifier.plots.style import NO_GENES, first_word, in_a_line
+from cellclassifier.report.found import Found
+from cellclassifier.report.parts import Note
+from cellclassifier.report.texts import named, number, percent
+
+COLUMNS = ("method", "trial", "level", "macro_f1", "n_train", "f1_of_rare", "note")
+ELSEWHERE = ("groups", "genes", "depth")  # what a file of another laboratory may be like
+
+
+def trials_of(found: Found) -> pd.DataFrame | None:
+    """Rows of results/comparison.csv that were run, of methods that look at genes, or None."""
+    if "compare" not in found.records or not found.is_of_the_same_data("compare"):
+        return None
+    table = found.csv("comparison", *COLUMNS)
+    if table is None:
+        return None
+    table = table[table["macro_f1"].notna() & (table["method"] != NO_GENES)]
+    table = table.assign(level=table["level"].fillna("").astype(str))
+    return None if table.empty else table
+
+
+def kept_elsewhere(table: pd.DataFrame) -> pd.Series:
+    """Mean macro-F1 over groups left out, missing genes and few counts, best first.
+
+    Of methods that were run in all of those trials that any was.
+    """
+    rows = table[table["trial"].isin(ELSEWHERE)]
+    wide = rows.pivot_table("macro_f1", "method", ["trial", "level"])
+    return wide.dropna().mean(axis=1).sort_values(ascending=False, kind="stable")
+
+
+def elsewhere_sentence(found: Found, chosen: str) -> str:
+    """Which method keeps most of its score, empty where it was not measured."""
+    table = trials_of(found)
+    kept = kept_elsewhere(table) if table is not None else pd.Series(dtype=float)
+    if len(kept) < 2:
+        return ""
+    best = kept.index[0]
+    text = (
+        "For files with fewer genes or counts than this one, or other groups: "
+        f"{in_a_line(best)}, with a mean macro-F1 of {kept[best]:.2f} in such trials"
+    )
+    other = chosen in kept.index and chosen != best
+    return f"{text} ({in_a_line(chosen)} {kept[chosen]:.2f})." if other else f"{text}."
+
+
+def missing_lines(found: Found) -> tuple[str, ...]:
+    """Rows of the comparison that were not run, a line per reason."""
+    table = found.csv("comparison", *COLUMNS)
+    if table is None or "compare" not in found.records:
+        return ()
+    notes = table.loc[table["note"].notna(), ["method", "note"]].astype(str)
+    lines = []
+    for note, rows in notes.groupby("note", sort=False):
+        methods = ", ".join(map(in_a_line, rows["method"].unique()))
+        lines.append(
+            f"compare.py, {named(methods)}: {named(note)} ({number(len(rows))} row{'s' * (len(rows) != 1)})."
+        )
+    return tuple(lines)
+
+
+def learning_note(found: Found) -> Note | None:
+    """Would more cells help? By how much the last step of each curve rose."""
+    table = trials_of(found)
+    rows = table[table["trial"] == "learning"] if table is not None else pd.DataFrame()
+    if len(rows) == 0:
+        return None
+    gains = {}
+    for method, own in rows.sort_values("n_train").groupby("method"):
+        if len(own) > 1:
+            gains[method] = own["macro_f1"].iloc[-1] - own["macro_f1"].iloc[-2]
+    if not gains:
+        return None
+    best, worst = max(gains, key=gains.get), min(gains, key=gains.get)
+    return Note(
+        "Would more cells help?",
+        f"From the last size but one to all training cells {in_a_line(best)} gained "
+        f"{gains[best]:+.3f} in macro-F1, {in_a_line(worst)} {gains[worst]:+.3f}; one split, so "
+        "that steps of 0.02 may be chance.",
+    )
+
+
+def trials_note(found: Found) -> Note | None:
+    """How much noise of labels costs, and whom it costs least."""
+    table = trials_of(found)
+    if table is None:
+        return None
+    wide = table[table["trial"].isin(("learning", "noise"))]
+    clean = wide[(wide["trial"] == "learning") & (wide["level"].astype(str).isin(("1", "1.0")))]
+    noisy = wide[wide["trial"] == "noise"]
+    if clean.empty or noisy.empty:
+        return None
+    level = max(noisy["level"], key=float)
+    both = pd.DataFrame(
+        {
+            "clean": clean.groupby("method")["macro_f1"].mean(),
+            "noisy": noisy[noisy["level"] == level].groupby("method")["macro_f1"].mean(),
+        }
+    ).dropna()
+    if both.empty:
+        return None
+    loss = (both["clean"] - both["noisy"]).sort_values(kind="stable")
+    return Note(
+        "What do wrong labels cost?",
+        f"With {percent(float(level))} of the training labels swapped within their lineage "
+        f"{in_a_line(loss.index[0])} loses {loss.iloc[0]:.3f} of macro-F1, "
+        f"{in_a_line(loss.index[-1])} {loss.iloc[-1]:.3f}. {first_word(loss.index[0])} is least "
+        "disturbed.",
+    )
+
+
+def agreement_note(found: Found) -> Note | None:
+    """How often two methods make the same error."""
+    needed = ("method_a", "method_b", "both_wrong", "same_error")
+    table = found.csv("comparison_agreement", *needed)
+    if table is None or table.empty or "compare" not in found.records:
+        return None
+    wrong, same = table["both_wrong"].mean(), table["same_error"].mean()
+    if not wrong:
+        return None
+    return Note(
+        "Do they err alike, or would a vote help?",
+        f"Two methods are both wrong on {percent(wrong)} of the cells on average, and give the "
+        f"same wrong answer in {percent(same / wrong)} of those: a vote cannot mend these.",
+    )
