@@ -59,9 +59,8 @@ def missing_lines(found: Found) -> tuple[str, ...]:
     lines = []
     for note, rows in notes.groupby("note", sort=False):
         methods = ", ".join(map(in_a_line, rows["method"].unique()))
-        lines.append(
-            f"compare.py, {named(methods)}: {named(note)} ({number(len(rows))} row{'s' * (len(rows) != 1)})."
-        )
+        n_rows = f"{number(len(rows))} row{'s' * (len(rows) != 1)}"
+        lines.append(f"compare.py, {named(methods)}: {named(note)} ({n_rows}).")
     return tuple(lines)
 
 
