@@ -33,11 +33,14 @@ KEYS += [
     "topic",
     "cell",
     "file",
+    "location",
+    "image",
 ]
 KEYS += ["column", "neighbour"]
 OF_TYPES = ("cell_type", "predicted", "broad")
 TEXTS = [*KEYS, *OF_TYPES, "label", "called", "second", "confidence", "remark"]
 TEXTS += ["note", "quick", "top_genes"]
+TEXTS += ["places", "location_numbers", "most_probable"]
 TEXTS += ["data_digest", "options_digest", "class_weight", "trees_class_weight", "exceptions"]
 PART_OF_SPLIT = re.compile(r"part_\d+")
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = expose(
         "files": [
             "atomic_folder",
             "atomic_path",
+            "file_name",
             "write_figure",
             "write_json",
             "write_parquet",

@@ -17,6 +17,12 @@ __getattr__, __dir__, __all__ = expose(
         "feature_importance": ["importance"],
         "one_vs_rest_scores": ["auroc_heatmap"],
         "cell_pictures": ["pictures"],
+        "places": [
+            "average_precision_bars",
+            "f1_against_prevalence",
+            "places_together",
+            "sheet_of_images",
+        ],
         "style": ["METRIC_NAMES"],
         "training": ["training_history"],
     },

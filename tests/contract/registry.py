@@ -102,7 +102,7 @@ SYSTEMS = {
     "nearest_centroid": System(Centroids),
     "several_labels": System(OneVsRest, arrays),
     "protein_atlas": System(
-        partial(AtlasClassifier, AtlasOptions(n_trees=40, inner_folds=3), seed=1), arrays
+        partial(AtlasClassifier, options=AtlasOptions(n_trees=40, inner_folds=3), seed=1), arrays
     ),
 }
 EVERY = tuple(SYSTEMS)

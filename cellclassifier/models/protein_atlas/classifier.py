@@ -14,7 +14,7 @@ from cellclassifier.interface import Classifier, Outputs
 from cellclassifier.model_folder import AGAIN
 from cellclassifier.models.one_vs_rest.extra_trees import ExtraTrees
 from cellclassifier.models.protein_atlas.forests import grow_all
-from cellclassifier.models.protein_atlas.options import AtlasOptions
+from cellclassifier.models.protein_atlas.options import METHODS, ORIGINAL, WEIGHTED, AtlasOptions
 from cellclassifier.models.protein_atlas.thresholds import (
     NEVER,
     fit_scale,
@@ -37,33 +37,35 @@ class AtlasClassifier(Classifier):
     calibrated, and thresholds fixed, by inner folds of the training images: what is said of an
     image does not depend on which others are asked about with it.
 
-    groups: (n_train,) of the training images, antibodies or plates, kept whole in inner folds;
+    method: how rare places are dealt with, see ``options.METHODS``; groups: (n_train,) of the
+    training images, antibodies or plates, kept whole in inner folds;
     made_by: how inputs were embedded, JSON values that are saved with the model.
     """
 
+    method: str = WEIGHTED
     options: AtlasOptions = field(default_factory=AtlasOptions)
     seed: int = 0
     jobs: int = 1
-    groups: np.ndarray | None = None
     made_by: dict = field(default_factory=dict)
+    groups: np.ndarray | None = None
     version = 1
     packages = ("numpy", "scikit-learn")
-
-    @property
-    def method(self) -> str:
-        """Its name, which says how rare places are dealt with."""
-        plain = self.options.imbalance == "weights"
-        return "protein_atlas" if plain else "protein_atlas_undersampled"
 
     def _fit(self, x: np.ndarray, targets: MultiLabel, validation) -> None:
         x = _as_features(x)
         answers = targets.answers
-        grown = grow_all(x, targets, self.options, self.seed, self.jobs, self.groups)
-        self.forests_, self.inner_shares_ = grown
         self.n_features_ = x.shape[1]
-        columns = zip(self.inner_shares_.T, answers.T, strict=True)
-        self.scales_ = np.array([fit_scale(*column) for column in columns])  # (n_names, 2)
-        self.thresholds_ = fit_thresholds(self._scaled(self.inner_shares_), answers)
+        undersample, original = self.method != WEIGHTED, self.method == ORIGINAL
+        options = replace(self.options, inner_folds=0) if original else self.options
+        rest = (self.seed, self.jobs, undersample, self.groups)
+        self.forests_, shares = grow_all(x, targets, options, *rest)
+        if original:
+            self.scales_ = np.tile([1.0, 0.0], (len(targets.names), 1))
+            self.thresholds_ = np.full(len(targets.names), 0.5)
+        else:
+            columns = zip(shares.T, answers.T, strict=True)
+            self.scales_ = np.array([fit_scale(*column) for column in columns])  # (n_names, 2)
+            self.thresholds_ = fit_thresholds(self._scaled(shares), answers)
         self._decide_by_thresholds()
 
     def outputs(self, x: np.ndarray) -> Outputs:
@@ -90,7 +92,8 @@ class AtlasClassifier(Classifier):
         used = self.thresholds_.copy()
         reached = used < NEVER
         used[reached] = expit(logit(used[reached]) / self.calibration_.temperature)
-        self.targets_ = replace(self.targets_, thresholds=used, at_least_one=True)
+        never_none = self.method != ORIGINAL
+        self.targets_ = replace(self.targets_, thresholds=used, at_least_one=never_none)
 
     def n_features(self) -> int:
         """Columns of its input."""
@@ -113,7 +116,10 @@ class AtlasClassifier(Classifier):
             n_features, n_places = description["n_features"], len(description["types"])
             if type(n_features) is not int or not isinstance(description["made_by"], dict):
                 raise ValueError("no number of features, or nothing of how they were made")
-            model = cls(AtlasOptions(**description["options"]), made_by=description["made_by"])
+            if description["method"] not in METHODS:
+                raise ValueError(f"the method {description['method']!r}")
+            model = cls(description["method"], AtlasOptions(**description["options"]))
+            model.made_by = description["made_by"]
             arrays = _stored(folder / FORESTS, n_places)
             model.scales_, model.thresholds_ = (arrays[name] for name in SCALES)
             model.forests_ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,13 @@ WEIGHTS = ("config.json", "model.safetensors")
 class Embedded:
     """Features of images.
 
-    values: (n_images, n_features) float32; names: (n_features,) str, in their order.
+    values: (n_images, n_features) float32; names: (n_features,) str, in their order; digests: what
+    the content of each image is known by.
     """
 
     values: np.ndarray
     names: np.ndarray
+    digests: list[str]
 
 
 def made_by(options: EmbeddingOptions) -> dict:
@@ -61,6 +63,29 @@ def made_by(options: EmbeddingOptions) -> dict:
     }
 
 
+def options_of(made: dict, given: EmbeddingOptions) -> EmbeddingOptions:
+    """How to embed new images for a model, as its own were.
+
+    made: the model's ``made_by``; given: where the weights are, and the device. Raises InputError
+    where these are other weights than the model's, or features of another version.
+    """
+    kind = made.get("embedding")
+    if kind not in ("classical", "efficientnet"):
+        raise InputError(f"the model does not say how its images were embedded ({kind!r})")
+    options = replace(
+        given,
+        embedding=kind,
+        green_only=made.get("green_only") is True,
+        fourth_channel=made.get("fourth_channel") is True,
+    )
+    if made_by(options) != made:
+        raise InputError(
+            "the model's images were embedded by other weights, or by another version of the "
+            "features: give the same --weights, or train again"
+        )
+    return options
+
+
 def embed(
     images: Images, options: EmbeddingOptions, folder: Path | None = None, jobs: int = 1
 ) -> Embedded:
@@ -83,7 +108,7 @@ def embed(
                 progress.add()
             kept.add(found)
     values = np.stack([kept[digest] for digest in digests])
-    return Embedded(values, feature_names(options, values.shape[1]))
+    return Embedded(values, feature_names(options, values.shape[1]), digests)
 
 
 def feature_names(options: EmbeddingOptions, n_features: int) -> np.ndarray:

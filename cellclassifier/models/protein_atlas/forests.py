@@ -30,15 +30,19 @@ def grow_all(
     options: AtlasOptions,
     seed: int,
     jobs: int,
+    undersample: bool = False,
     groups: np.ndarray | None = None,
 ) -> tuple[list[ExtraTrees], np.ndarray]:
     """A forest for every place, and its shares for images that were left out, (n, n_names).
 
-    x: (n, n_features) float32; groups: (n,), kept whole in inner folds. Every forest draws its own
-    random numbers by the name of its place, so that neither the other places nor the order in which
-    forests finish change it.
+    x: (n, n_features) float32; groups: (n,), kept whole in inner folds. Without
+    inner folds (0 of them) no image is left out and the shares are zeros. Every forest draws its
+    own random numbers by the name of its place, so that neither the other places nor the order in
+    which forests finish change it.
     """
-    folds = stratified_folds(targets.answers, options.inner_folds, seed, groups)
+    folds = np.zeros(len(x), dtype=int)
+    if options.inner_folds:
+        folds = stratified_folds(targets.answers, options.inner_folds, seed, groups)
     fits = [
         Fit(place, fold, zlib.crc32(f"{name} {fold} {seed}".encode()) % 2**31)
         for place, name in enumerate(targets.names)
@@ -46,7 +50,10 @@ def grow_all(
     ]
     kept: dict[int, ExtraTrees] = {}
     shares = np.zeros(targets.answers.shape)
-    tasks = ((fit, x, targets.answers[:, fit.place], folds == fit.fold, options) for fit in fits)
+    tasks = (
+        (fit, x, targets.answers[:, fit.place], folds == fit.fold, options, undersample)
+        for fit in fits
+    )
     for fit, result in side_by_side(_grown, tasks, jobs):
         if fit.fold == WHOLE:
             kept[fit.place] = result
@@ -56,12 +63,17 @@ def grow_all(
 
 
 def _grown(
-    fit: Fit, x: np.ndarray, label: np.ndarray, left_out: np.ndarray, options: AtlasOptions
+    fit: Fit,
+    x: np.ndarray,
+    label: np.ndarray,
+    left_out: np.ndarray,
+    options: AtlasOptions,
+    undersample: bool,
 ) -> tuple[Fit, ExtraTrees | np.ndarray]:
     """A forest of all images but those left out, or, where some are, its shares for them."""
     rows = np.flatnonzero(~left_out)
     weights = None
-    if options.imbalance == "undersample":
+    if undersample:
         rows = as_many_negatives(label, rows, np.random.default_rng(fit.seed))
     elif label[rows].any() and not label[rows].all():
         n_positive = label[rows].sum()

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-IMBALANCE = ("weights", "undersample")
+# How rare places are dealt with: both classes weigh alike; as many negatives as positives are
+# drawn; the latter as the original authors did, with neither calibration nor thresholds.
+WEIGHTED, UNDERSAMPLED, ORIGINAL = METHODS = (
+    "protein_atlas",
+    "protein_atlas_undersampled",
+    "protein_atlas_original",
+)
 
 
 @dataclass(frozen=True)
@@ -18,9 +24,6 @@ class AtlasOptions:
 
     leaf: int = 2
     """fewest images in a leaf"""
-
-    imbalance: Literal["weights", "undersample"] = "weights"
-    """weigh both classes alike, or draw as many negatives as there are positives"""
 
     inner_folds: int = 5
     """folds of the training images from which calibration and thresholds are learned"""
@@ -36,7 +39,7 @@ class EmbeddingOptions:
     green_only: bool = False
     """classical features of the green channel alone, where no other was taken"""
 
-    weights: Path | None = None
+    weights: Path | None = field(default=None, metadata={"changes_results": False})
     """folder of an EfficientNetB0 in the format of transformers (config.json, model.safetensors)"""
 
     fourth_channel: bool = False
@@ -47,3 +50,8 @@ class EmbeddingOptions:
 
     device: str = field(default="auto", metadata={"changes_results": False})
     """of EfficientNet: auto, cuda, mps or cpu"""
+
+
+def options_in(config: AtlasOptions) -> AtlasOptions:
+    """Those of the forests alone, of a script's options."""
+    return AtlasOptions(config.n_trees, config.leaf, config.inner_folds)

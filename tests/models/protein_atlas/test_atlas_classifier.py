@@ -15,7 +15,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
 from cellclassifier.models.protein_atlas.classifier import FORESTS, AtlasClassifier
 from cellclassifier.models.protein_atlas.forests import as_many_negatives, grow_all
-from cellclassifier.models.protein_atlas.options import AtlasOptions
+from cellclassifier.models.protein_atlas.options import ORIGINAL, UNDERSAMPLED, AtlasOptions
 from cellclassifier.protocol.multi_label import MultiLabel, stratified_folds
 
 NAMES = np.array(["Actin filaments", "Cytosol", "Nucleoli", "Rods & rings"])
@@ -32,7 +32,7 @@ def make(n=160, seed=0):
 
 @pytest.fixture(scope="module")
 def model() -> AtlasClassifier:
-    return AtlasClassifier(SMALL, seed=3, made_by={"embedding": "x"}).fit(*make())
+    return AtlasClassifier(options=SMALL, seed=3, made_by={"embedding": "x"}).fit(*make())
 
 
 def test_an_answer_depends_on_no_other_image(model):
@@ -61,8 +61,8 @@ def test_a_place_without_images_is_never_given(model):
 def test_thresholds_are_those_of_training_at_any_temperature():
     """Validation images calibrate further; what is above its threshold stays so."""
     (x, targets), validation = make(), make(80, seed=4)
-    plain = AtlasClassifier(SMALL, seed=3).fit(x, targets)
-    cooled = AtlasClassifier(SMALL, seed=3).fit(x, targets, validation)
+    plain = AtlasClassifier(options=SMALL, seed=3).fit(x, targets)
+    cooled = AtlasClassifier(options=SMALL, seed=3).fit(x, targets, validation)
     new = make(seed=5)[0]
     if cooled.calibration_.temperature == 1:
         cooled.calibration_ = replace(cooled.calibration_, temperature=1.7)
@@ -92,7 +92,7 @@ def test_groups_are_whole_in_inner_folds(monkeypatch):
         return stratified_folds(answers, n_folds, seed, groups)
 
     monkeypatch.setattr("cellclassifier.models.protein_atlas.forests.stratified_folds", noting)
-    AtlasClassifier(SMALL, groups=groups).fit(x, targets)
+    AtlasClassifier(options=SMALL, groups=groups).fit(x, targets)
     assert asked[0] is groups
 
 
@@ -102,9 +102,20 @@ def test_undersampling_takes_as_many_negatives():
     drawn = as_many_negatives(label, rows, np.random.default_rng(1))
     positives = rows[label[rows]]
     assert len(drawn) == 2 * len(positives) and set(positives) <= set(drawn) <= set(rows)
-    other = AtlasClassifier(replace(SMALL, imbalance="undersample"), seed=3)
-    assert other.method == "protein_atlas_undersampled" != AtlasClassifier(SMALL).method
-    assert other.fit(*make()).predict_proba(make(seed=1)[0]).shape == (160, 4)
+
+
+def test_the_original_has_half_shares_for_thresholds_and_may_give_no_place(tmp_path):
+    x, new = make()[0], make(seed=1)[0]
+    original = AtlasClassifier(ORIGINAL, SMALL, seed=3).fit(x, make()[1])
+    shares = np.stack([forest.probability(new) for forest in original.forests_], axis=1)
+    np.testing.assert_allclose(original.predict_proba(new), np.clip(shares, 1e-3, 1 - 1e-3))
+    np.testing.assert_array_equal(original.predict(new), shares > 0.5)
+    original.save(tmp_path / "model")
+    loaded = Classifier.load(tmp_path / "model")
+    assert loaded.method == ORIGINAL and not loaded.targets_.at_least_one
+    undersampled = AtlasClassifier(UNDERSAMPLED, SMALL, seed=3).fit(x, make()[1])
+    for one, other in zip(original.forests_, undersampled.forests_, strict=True):
+        np.testing.assert_array_equal(one.value, other.value)  # the same forests
 
 
 def test_rare_places_are_found_with_weights(model):
@@ -120,7 +131,7 @@ def test_a_dask_cluster_gives_the_same_forests(model):
 
     where = {"processes": False, "dashboard_address": None}
     with Client(n_workers=1, threads_per_worker=2, **where), joblib.parallel_config("dask"):
-        other = AtlasClassifier(SMALL, seed=3).fit(*make())
+        other = AtlasClassifier(options=SMALL, seed=3).fit(*make())
     x = make(seed=1)[0]
     np.testing.assert_array_equal(other.predict_proba(x), model.predict_proba(x))
 
