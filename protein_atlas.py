@@ -144,7 +144,7 @@ def predict(config: PredictConfig) -> pd.DataFrame:
     model = atlas.AtlasClassifier.load(config.model)
     given = atlas.EmbeddingOptions(weights=config.weights, device=config.device)
     options = atlas.options_of(model.made_by, given)
-    images = data.ImageFolder.open(config.images, data.channels_needed(options.green_only))
+    images = data.ImageFolder.find(config.images, data.channels_needed(options.green_only))
     jobs = config.jobs or available_cores()
     embedded = atlas.embed(images, options, config.output / ".embeddings", jobs)
     answers, probabilities = atlas.named_places(model, images.ids, embedded.values)

@@ -23,6 +23,7 @@ MODULES = (
     "quick_fine_tuning",
     "geneformer_tokens",
     "geneformer",
+    "protein_atlas",
 )
 
 

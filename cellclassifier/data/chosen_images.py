@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def read_images(options: ImageOptions, seed: int, green_only: bool = False) -> LocatedImages:
     """Images of a folder and the places that a table names; simulated ones without a folder.
 
-    Raises InputError as ``ImageFolder.open`` and ``with_locations`` do, and for a folder without a
+    Raises InputError as ``ImageFolder.find`` and ``with_locations`` do, and for a folder without a
     table, or the reverse.
     """
     if options.images is None:
@@ -35,7 +35,7 @@ def read_images(options: ImageOptions, seed: int, green_only: bool = False) -> L
         return simulated(options.n_simulated, options.image_size, seed)
     if options.labels is None:
         raise InputError("--images needs --labels FILE.csv: Id and Target of every image")
-    images = ImageFolder.open(options.images, channels_needed(green_only))
+    images = ImageFolder.find(options.images, channels_needed(green_only))
     return with_locations(images, options.labels, options.group_key)
 
 

@@ -56,7 +56,7 @@ class ImageFolder:
     channels: tuple[str, ...] = CHANNELS
 
     @classmethod
-    def open(cls, folder: Path, channels: tuple[str, ...] = CHANNELS) -> ImageFolder:
+    def find(cls, folder: Path, channels: tuple[str, ...] = CHANNELS) -> ImageFolder:
         """All images of a folder, by Id; every file's header is looked at.
 
         Raises InputError where there are none, where an Id lacks a channel, and where channels are

@@ -39,7 +39,7 @@ def header_only(path, width: int, height: int, depth=8, color=0) -> None:
 @pytest.mark.parametrize("shape", [(20, 30), (1, 1), (513, 7)])
 def test_channels_of_any_size_and_depth(tmp_path, dtype, shape):
     written = write_stack(tmp_path, "a_b", shape, dtype)
-    images = ImageFolder.open(tmp_path)
+    images = ImageFolder.find(tmp_path)
     assert images.ids.tolist() == ["a_b"] and len(images) == 1
     stack = images.read(0)
     assert stack.dtype == np.float32 and stack.shape == (4, *shape)
@@ -50,7 +50,7 @@ def test_images_are_sorted_by_id_and_others_are_left_alone(tmp_path):
     for i, id_ in enumerate(("b", "a", "c")):
         write_stack(tmp_path, id_, seed=i)
     (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
-    images = ImageFolder.open(tmp_path)
+    images = ImageFolder.find(tmp_path)
     assert images.ids.tolist() == ["a", "b", "c"]
     some = images.take([2, 0])
     np.testing.assert_array_equal(some.read(0), images.read(2))
@@ -61,33 +61,33 @@ def test_a_channel_that_is_missing_is_named_with_its_id(tmp_path):
     write_stack(tmp_path, "whole")
     write_stack(tmp_path, "half", leave_out=("red", "yellow"))
     with pytest.raises(InputError, match=r"lacks channels of 1 of 2 images: half \(red, yellow\)"):
-        ImageFolder.open(tmp_path)
+        ImageFolder.find(tmp_path)
     for i in range(5):
         write_stack(tmp_path, f"more{i}", leave_out=("blue",))
     with pytest.raises(InputError, match=r"of 6 of 7 images: .* and 3 others"):
-        ImageFolder.open(tmp_path)
-    assert len(ImageFolder.open(tmp_path, ("green",))) == 7
+        ImageFolder.find(tmp_path)
+    assert len(ImageFolder.find(tmp_path, ("green",))) == 7
 
 
 def test_channels_of_different_sizes(tmp_path):
     write_stack(tmp_path, "x")
     Image.fromarray(np.zeros((20, 31), np.uint8)).save(tmp_path / "x_blue.png")
     with pytest.raises(InputError, match=r"channels of x are of different sizes .*blue 31 x 20"):
-        ImageFolder.open(tmp_path)
+        ImageFolder.find(tmp_path)
 
 
 def test_a_folder_without_images_and_no_folder(tmp_path):
     with pytest.raises(InputError, match=r"holds no images: expected <Id>_red\.png"):
-        ImageFolder.open(tmp_path)
+        ImageFolder.find(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
-        ImageFolder.open(tmp_path / "nowhere")
+        ImageFolder.find(tmp_path / "nowhere")
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path):
     write_stack(tmp_path, "x")
     header_only(tmp_path / "x_green.png", 2**16, 2**16)
     with pytest.raises(InputError, match=f"65,536 x 65,536 pixels: at most {MOST_PIXELS:,}"):
-        ImageFolder.open(tmp_path)
+        ImageFolder.find(tmp_path)
     header_only(tmp_path / "x_green.png", 2**13, 2**13)
     assert size_of_png(tmp_path / "x_green.png") == (2**13, 2**13)  # the limit itself is read
 
@@ -104,7 +104,7 @@ def test_what_is_no_png(tmp_path, name, content, message):
     write_stack(tmp_path, name)
     (tmp_path / f"{name}_red.png").write_bytes(content)
     with pytest.raises(InputError, match=message):
-        ImageFolder.open(tmp_path)
+        ImageFolder.find(tmp_path)
 
 
 @pytest.mark.parametrize(("depth", "color"), [(8, 2), (8, 3), (8, 6), (4, 0)])
@@ -118,7 +118,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     write_stack(tmp_path, "x", leave_out=("red",))
     os.mkfifo(tmp_path / "x_red.png")
     with pytest.raises(InputError, match="is no plain file"):
-        ImageFolder.open(tmp_path)
+        ImageFolder.find(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +150,11 @@ def test_real_channels_are_read(shared, tmp_path):
     if not folder.is_dir():
         pytest.skip(f"real images are not at hand: {folder} is missing")
     with pytest.raises(InputError, match="lacks channels of 200 of 200 images"):
-        ImageFolder.open(folder)
+        ImageFolder.find(folder)
     paths = sorted(folder.glob("*_green.png"))
     for path in paths:
         shutil.copyfile(path, tmp_path / path.name)
-    green = ImageFolder.open(tmp_path, ("green",))
+    green = ImageFolder.find(tmp_path, ("green",))
     assert len(green) == len(paths) == 50
     for i in range(0, 50, 10):
         expected = np.asarray(Image.open(green.paths(i)[0])) / 255

@@ -18,7 +18,7 @@ from cellclassifier.errors import InputError
 def images(tmp_path) -> ImageFolder:
     for id_ in ("a", "b", "c"):
         write_stack(tmp_path, id_)
-    return ImageFolder.open(tmp_path)
+    return ImageFolder.find(tmp_path)
 
 
 def table(tmp_path, *rows: str, header="Id,Target"):
