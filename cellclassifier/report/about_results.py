@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from cellclassifier.plots.findings import not_told_apart, span
 from cellclassifier.plots.style import LOWER_IS_BETTER, NO_GENES, first_word, in_a_line
-from cellclassifier.report.about_trials import elsewhere_sentence
+from cellclassifier.report.about_trials import elsewhere_sentence, errors_elsewhere
 from cellclassifier.report.found import Found
 from cellclassifier.report.numbers import SURE, Scores, Trust, confused, trust_of
 from cellclassifier.report.parts import Answers, Note, Table
@@ -117,9 +118,9 @@ def in_two_minutes(found: Found, known: Known) -> Answers | None:
     answers = (
         (
             "Which method for my own PBMC sample?",
-            (*which_method(known.scores), *elsewhere(found, known.scores)),
+            (*which_method(known.scores, found.folder), *elsewhere(found, known.scores)),
         ),
-        ("How often will it be wrong?", how_often(known)),
+        ("How often will it be wrong?", how_often(found, known)),
         ("How would I notice?", how_to_notice(known)),
     )
     return Answers(
@@ -131,7 +132,7 @@ def in_two_minutes(found: Found, known: Known) -> Answers | None:
     )
 
 
-def which_method(scores: Scores) -> tuple[str, ...]:
+def which_method(scores: Scores, folder: Path) -> tuple[str, ...]:
     """The one in front, or the cheapest of those that are not told apart."""
     leading, chosen = scores.leading, scores.chosen
     if len(leading) == 1:
@@ -142,7 +143,11 @@ def which_method(scores: Scores) -> tuple[str, ...]:
             f"{first_word(chosen)}: the cheapest ({seconds(scores.value(chosen, 'fit_seconds'))} "
             f"to fit) of those that are not told apart on these cells; the others are {others}."
         )
-    return first, "Train it on cells of your own laboratory where you can."
+    name = f"{named(folder.name)}/models/{scores.chosen}"
+    return (
+        f"{first} Train it on cells of your own laboratory where you can.",
+        f"cellclassifier annotate --model {name} --cells yours.h5ad",
+    )
 
 
 def elsewhere(found: Found, scores: Scores) -> tuple[str, ...]:
@@ -151,7 +156,7 @@ def elsewhere(found: Found, scores: Scores) -> tuple[str, ...]:
     return (sentence,) if sentence else ()
 
 
-def how_often(known: Known) -> tuple[str, ...]:
+def how_often(found: Found, known: Known) -> tuple[str, ...]:
     """Errors among test cells, and which."""
     scores, leader = known.scores, known.leader
     low, high = (1 - value for value in reversed(scores.span(leader, "accuracy")))
@@ -161,16 +166,17 @@ def how_often(known: Known) -> tuple[str, ...]:
         f"About {per_hundred(wrong)} of 100 cells{between}, for cells like those of this file, by "
         f"{in_a_line(leader)}."
     ]
+    lines += filter(None, [errors_elsewhere(found, leader)])
     if known.rows is not None:
-        found = confused(known.rows)
-        if len(found.pairs):
-            worst = found.pairs.iloc[0]
+        errors = confused(known.rows)
+        if len(errors.pairs):
+            worst = errors.pairs.iloc[0]
             lines.append(
                 f"Most often {named(worst.label)} is called {named(worst.predicted)} "
                 f"({percent(worst.share)} of its cells)."
             )
-        if found.within is not None:
-            lines.append(f"{percent(found.within)} of the errors stay within a lineage.")
+        if errors.within is not None:
+            lines.append(f"{percent(errors.within)} of the errors stay within a lineage.")
     return tuple(lines)
 
 

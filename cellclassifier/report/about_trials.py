@@ -7,9 +7,9 @@ import pandas as pd
 from cellclassifier.plots.style import NO_GENES, first_word, in_a_line
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Note
-from cellclassifier.report.texts import named, number, percent
+from cellclassifier.report.texts import listed, named, number, per_hundred, percent
 
-COLUMNS = ("method", "trial", "level", "macro_f1", "n_train", "f1_of_rare", "note")
+COLUMNS = ("method", "trial", "level", "accuracy", "macro_f1", "n_train", "f1_of_rare", "note")
 ELSEWHERE = ("groups", "genes", "depth")  # what a file of another laboratory may be like
 
 
@@ -48,6 +48,22 @@ def elsewhere_sentence(found: Found, chosen: str) -> str:
     )
     other = chosen in kept.index and chosen != best
     return f"{text} ({in_a_line(chosen)} {kept[chosen]:.2f})." if other else f"{text}."
+
+
+def errors_elsewhere(found: Found, chosen: str) -> str:
+    """How often a method is wrong where genes or counts are missing, or groups were left out."""
+    table = trials_of(found)
+    if table is None:
+        return ""
+    wrong = 1 - table[table["method"] == chosen].set_index(["trial", "level"])["accuracy"]
+    said = []
+    for trial, text in (("genes", "{} of the genes missing"), ("depth", "{} of the counts left")):
+        if trial in wrong.index and len(own := wrong[trial]):
+            level = sorted(own.index, key=float)[len(own) // 2]
+            said.append(f"{per_hundred(own[level])} with {text.format(percent(float(level)))}")
+    if "groups" in wrong.index:
+        said.append(f"{per_hundred(wrong['groups'].max())} for the hardest group left out")
+    return f"On harder cells, of 100: {listed(said)}." if said else ""
 
 
 def missing_lines(found: Found) -> tuple[str, ...]:

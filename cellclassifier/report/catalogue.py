@@ -136,6 +136,26 @@ KINDS = (
         "fine_tuning/training_history.csv",
     ),
     Kind(
+        "spoticell_pictures",
+        "errors",
+        "A pixel per gene, near those it goes with: the mean picture of every type, a cell, and the "
+        "same cell without half of its genes.",
+    ),
+    Kind(
+        "cellama_niches",
+        "errors",
+        "Rows are types, columns the types of their nearest neighbours in the tissue; each row "
+        "adds up to 100 %.",
+        "cellama/niches.csv",
+    ),
+    Kind(
+        "cellama_embedding",
+        "unknown",
+        "Cells of several files in one space, by type and by file: files should lie over each "
+        "other, and types apart.",
+        "cellama/embedding_scores.csv",
+    ),
+    Kind(
         "predicted_umap",
         "unknown",
         "New cells by the type that they were given; grey ones were called unknown.",

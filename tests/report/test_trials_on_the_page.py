@@ -34,7 +34,9 @@ def found(tmp_path_factory, tmp_path):
     folder = shutil.copytree(hostile_folder(tmp_path_factory), tmp_path / "copy")
     columns = ["method", "trial", "level", "macro_f1", "n_train", "note"]
     out = Output(folder)
-    out.csv("comparison", pd.DataFrame(ROWS, columns=columns).assign(f1_of_rare=None))
+    out.csv(
+        "comparison", pd.DataFrame(ROWS, columns=columns).assign(accuracy=0.75, f1_of_rare=None)
+    )
     source = {"file": FILE, "sha256": "1" * 64, "shape": [90, 60]}
     RunRecord("compare", {}, out).write(data=source, seeds=[42])
     return Found(folder)
@@ -47,6 +49,13 @@ def test_what_is_kept_elsewhere_is_a_mean_over_the_same_trials(found):
     said = about_trials.elsewhere_sentence(found, "logistic_regression")
     assert "gradient boosting, with a mean macro-F1 of 0.60" in said
     assert said.endswith("(logistic regression 0.55).")
+
+
+def test_errors_on_harder_cells_are_of_the_method_in_question(found):
+    said = about_trials.errors_elsewhere(found, "gbdt")
+    assert said.startswith("On harder cells, of 100: 25 with 60")
+    assert "of the genes missing and 25 with 20" in said
+    assert about_trials.errors_elsewhere(found, "no_such") == ""
 
 
 def test_rows_that_were_not_run_are_said(found):
