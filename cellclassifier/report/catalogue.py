@@ -138,8 +138,8 @@ KINDS = (
     Kind(
         "spoticell_pictures",
         "errors",
-        "A pixel per gene, near those it goes with: the mean picture of every type, a cell, and the "
-        "same cell without half of its genes.",
+        "A pixel per gene, near those it goes with: the mean picture of every type, a cell, and "
+        "the same cell without half of its genes.",
     ),
     Kind(
         "cellama_niches",
