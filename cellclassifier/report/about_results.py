@@ -124,11 +124,22 @@ def in_two_minutes(found: Found, known: Known) -> Answers | None:
         ("How would I notice?", how_to_notice(known)),
     )
     return Answers(
-        headline=leading_sentence(known.scores),
+        headline=short_answer(known),
         how="All numbers are of test cells of this run; a sample of another laboratory is harder.",
         command=found.command(found.script_of("results/summary.csv") or "multiclass_baselines"),
         csv="results/summary.csv",
         answers=answers,
+    )
+
+
+def short_answer(known: Known) -> str:
+    """All three answers in a sentence."""
+    wrong = per_hundred(1 - known.scores.value(known.leader, "accuracy"))
+    answer = f"{first_word(known.leader)}: wrong on about {wrong} of 100 cells like these"
+    if known.trust is None:
+        return answer
+    return (
+        f"{answer}; the fifth it is least sure of holds {percent(known.trust.caught)} of its errors"
     )
 
 
