@@ -2,61 +2,9 @@
 
 from __future__ import annotations
 
-import string
-from dataclasses import dataclass
+from benchmarks.tables import CrossTable, Table, filled, mean
 
-MEAN = "{%s_mean:.3f} ± {%s_std:.3f}"  # of a metric, over splits
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of a record as they stand: headings of columns, and what is written into each.
-
-    record: its name; columns: heading -> template of ``str.format`` over a row's values.
-    """
-
-    record: str
-    columns: dict[str, str]
-
-    def lines(self, rows: list[dict]) -> list[list[str]]:
-        """The cells of the table, headings first."""
-        found = [[filled(text, row) for text in self.columns.values()] for row in rows]
-        return [list(self.columns), *found]
-
-
-@dataclass(frozen=True)
-class CrossTable:
-    """Rows of a record as cells of a table: one value's texts down, another's across.
-
-    down, cell: templates; across: a name of the rows' values, whose texts are the headings.
-    """
-
-    record: str
-    heading: str
-    down: str
-    across: str
-    cell: str
-
-    def lines(self, rows: list[dict]) -> list[list[str]]:
-        """The cells of the table, headings first."""
-        texts = {(filled(self.down, r), r[self.across]): filled(self.cell, r) for r in rows}
-        down = list(dict.fromkeys(name for name, _ in texts))
-        across = list(dict.fromkeys(name for _, name in texts))
-        found = [[name, *(texts.get((name, other), "") for other in across)] for name in down]
-        return [[self.heading, *(f"`{name}`" for name in across)], *found]
-
-
-def filled(template: str, row: dict) -> str:
-    """A template with a row's values; empty where one of them is missing."""
-    names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
-    if any(row.get(name) is None for name in names):
-        return ""
-    return template.format(**row)
-
-
-def mean(metric: str) -> str:
-    """The template of a metric's mean and standard deviation."""
-    return MEAN % (metric, metric)
+__all__ = ["TABLES", "CrossTable", "Table", "filled", "mean"]
 
 
 def by_method(metric: str) -> CrossTable:

@@ -30,7 +30,8 @@ from benchmarks.common import print_table, shared_data
 from benchmarks.records import write_record
 from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.interface import GeneClassifier
-from cellclassifier.models.baselines.classifier import make_baseline
+from cellclassifier.models.baselines.recipes import RECIPES
+from cellclassifier.models.methods import make_method
 from cellclassifier.options import available_cores
 from cellclassifier.output.folder import Output
 from cellclassifier.plots import novelty as novelty_plots
@@ -126,7 +127,8 @@ def trained(cells: ad.AnnData, method: str, seed: int) -> tuple[GeneClassifier, 
     """A model with calibration and thresholds, and the test cells it has not seen."""
     parts = split_cells(cells.obs["cell_type"].to_numpy().astype(str), seed)
     train, val, test = (cells[parts == part].copy() for part in PARTS)
-    model = make_baseline(method, seed=seed, quick=True, jobs=available_cores())
+    quick = method in RECIPES  # one grid point; networks learn as long as they do
+    model = make_method(method, seed=seed, quick=quick, jobs=available_cores())
     model.fit(train, train.obs["cell_type"], validation=(val, val.obs["cell_type"]))
     return model, test
 

@@ -65,7 +65,7 @@ class CellularClassifier(GeneClassifier):
             raise ValueError(f"{self.method} is for one label per cell, not {targets.kind}")
         options = self.options or CellularOptions()
         options.check()
-        self.features_ = CountFeatures(options.n_genes, selection="pearson")
+        self.features_ = CountFeatures(options.n_genes, selection=options.gene_selection)
         values = self.features_.fit_transform(cells, targets.labels)
         self.genes_ = self.features_.genes_
         known = known_cells(GeneCounts.of(cells, self.genes_), values, cells.obs, targets, options)
@@ -139,7 +139,7 @@ class CellularClassifier(GeneClassifier):
         model.networks_ = nn.ModuleList(networks)
         fill(model.networks_, folder / WEIGHTS)
         model.networks_.eval()
-        model.features_ = CountFeatures(len(genes), selection="pearson")
+        model.features_ = CountFeatures(len(genes))
         model.features_.genes_ = genes
         model.features_.scale_ = networks[0].seen_genes.scale.double().numpy()
         return model

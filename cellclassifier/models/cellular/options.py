@@ -27,8 +27,11 @@ class CellularOptions(TrainingOptions):
     ensemble: int = 1
     """networks of other random numbers, whose probabilities are averaged"""
 
-    n_genes: int = 4000
-    """genes to select, by the variance of their Pearson residuals"""
+    n_genes: int = 2000
+    """genes to select"""
+
+    gene_selection: Literal["anova", "pearson"] = "anova"
+    """by what: how far types differ in them (F), or the variance of their Pearson residuals"""
 
     thin: float = 0.2
     """counts are thinned to a share between this and all of them; 1: they are not"""
@@ -39,7 +42,7 @@ class CellularOptions(TrainingOptions):
     embedding_size: int = 64
     """dimensions of the embedding"""
 
-    dropout: float = 0.2
+    dropout: float = 0.3
     """share of the hidden units that are left out at random while learning"""
 
     temperature: float = 0.1

@@ -1,0 +1,215 @@
+"""What a contrastive loss gives and what thinned cells give: within a study, and in others.
+
+    python -m benchmarks.cellular                       # prints tables (about 10 CPU minutes)
+    python -m benchmarks.cellular --variants contrastive+thinned --n-seeds 1
+    python -m benchmarks.cellular --record              # also writes docs/records/cellular*.json
+
+Each variant of cellular.py learns from the training cells of a split, three splits:
+
+    sorted      test cells of the same study
+    pbmc3k      another laboratory, by the genes that both files have, at five coarse types
+    ifnb        test cells of the other condition (--group-key batch), 12 types
+    unknown     one type in turn left out of the sorted cells: AUROC of its cells among test cells,
+                by the novelty of each cell, mean over types (first seed, default variant)
+
+Answers are kept in benchmarks/output/cellular/, and are not computed again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import tyro
+from sklearn.metrics import accuracy_score, f1_score
+
+from benchmarks.across import shared_genes
+from benchmarks.common import OUTPUT, print_table, shared_data
+from benchmarks.data_sets import REPORTED_SEED
+from benchmarks.records import write_record
+from benchmarks.unknown import measure_unknown
+from cellclassifier.data.cell_types import CellTypes, known_cell_types
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import read_cells
+from cellclassifier.interface import GeneClassifier
+from cellclassifier.models.cellular.classifier import CellularClassifier
+from cellclassifier.models.cellular.options import CellularOptions
+from cellclassifier.models.methods import make_method
+from cellclassifier.output.files import write_json
+from cellclassifier.protocol.options import SplitOptions
+from cellclassifier.protocol.splits import split_all, subset
+
+COMMAND = "python -m benchmarks.cellular"
+FOLDER = OUTPUT / "cellular"
+PLAIN = {"thin": 1.0, "drop_genes": 0.0}
+DEFAULT = "contrastive+thinned"
+VARIANTS = {
+    "softmax": {"loss": "softmax", **PLAIN},
+    "softmax+thinned": {"loss": "softmax"},
+    "original's loss": {"loss": "cellular", **PLAIN},
+    "contrastive": PLAIN,
+    DEFAULT: {},
+    f"{DEFAULT}, 4 networks": {"ensemble": 4},
+    f"{DEFAULT}, Pearson's genes": {"gene_selection": "pearson"},
+}
+BASELINES = ("logistic_regression", "augmented_network")
+DATA = {"sorted": "cells.npy", "pbmc3k": "cells.npy", "ifnb": "ifnb_2800.h5ad"}
+# CD4 T, CD8 T, B, NK, monocyte: what both studies have, and what a finer label belongs to.
+COARSE = ("CL:0000624", "CL:0000625", "CL:0000236", "CL:0000623", "CL:0000576")
+
+
+@dataclass(frozen=True)
+class Config(SplitOptions):
+    """Options of the measurement."""
+
+    seed: int = REPORTED_SEED
+    """seed of the first split"""
+
+    variants: tuple[str, ...] = (*VARIANTS, *BASELINES)
+    """which to measure"""
+
+    tasks: tuple[str, ...] = (*DATA, "unknown")
+    """which to measure"""
+
+    record: bool = False
+    """also write docs/records/cellular.json and cellular_unknown.json"""
+
+
+def main(config: Config) -> None:
+    """Print means over splits of every variant and task, and AUROC of types left out."""
+    seeds = list(range(config.seed, config.seed + config.n_splits))
+    table = pd.DataFrame(
+        [
+            row
+            for task in DATA
+            if task in config.tasks and cells_of(task) is not None
+            for variant in config.variants
+            for row in _kept(task, variant, seeds)
+        ]
+    )
+    if len(table):
+        rows = over_splits(table)
+        print_table("cellular: test scores", rows.round(3))
+        if config.record:
+            print(write_record("cellular", COMMAND, rows, seeds, _files()))
+    if "unknown" in config.tasks and cells_of("sorted") is not None:
+        rows = types_left_out(config)
+        print_table("cellular unknown: AUROC per cell", rows.round(3))
+        if config.record:
+            print(write_record("cellular_unknown", COMMAND, rows, seeds[:1], _files()))
+
+
+def new_model(variant: str, seed: int) -> GeneClassifier:
+    """A variant of cellular, or a baseline."""
+    if variant in BASELINES:
+        return make_method(variant, seed=seed)
+    return CellularClassifier(CellularOptions(**VARIANTS[variant]), seed=seed)
+
+
+@cache
+def cells_of(task: str) -> ad.AnnData | None:
+    """What a task learns from; None where its file is not at hand."""
+    path = shared_data(DATA[task])
+    if path is None:
+        return None
+    cells = read_cells(CellsOptions(path, group_key="batch" if task == "ifnb" else None))
+    if task == "pbmc3k":
+        cells = shared_genes(cells, pbmc3k().var)
+    return subset(cells, SplitOptions(min_cells_per_type=20))
+
+
+@cache
+def pbmc3k() -> ad.AnnData:
+    """Cells of the five coarse types."""
+    cells = read_cells(CellsOptions(shared_data("pbmc3k.h5ad")))
+    coarse = coarse_types(cells.obs["cell_type"].astype(str), known_cell_types())
+    cells = cells[coarse != ""].copy()
+    cells.obs["coarse"] = coarse[coarse != ""]
+    return cells
+
+
+def coarse_types(labels, types: CellTypes) -> np.ndarray:
+    """The term of ``COARSE`` that each label belongs to, "" for none, (n_cells,)."""
+    found = {}
+    for label in np.unique(labels):
+        term = types.term_of(label)
+        found[label] = next((own for own in COARSE if term and types.is_a(term, own)), "")
+    return np.array([found[label] for label in labels])
+
+
+def _kept(task: str, variant: str, seeds: list[int]) -> list[dict]:
+    """The rows of all splits, each from the file that an earlier run wrote, or measured."""
+    cells = cells_of(task)
+    parts = split_all(cells, SplitOptions(seed=seeds[0], n_splits=len(seeds)))
+    rows = []
+    for split in parts.columns:
+        path = FOLDER / f"{task}-{variant.replace(' ', '_')}-{split}.json"
+        if not path.exists():
+            write_json(path, measured(task, variant, cells, parts[split].to_numpy(), int(split)))
+        rows.append(json.loads(path.read_text(encoding="utf-8")))
+    return rows
+
+
+def measured(task: str, variant: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> dict:
+    """Scores of one split."""
+    train, val, test = (cells[parts == part].copy() for part in ("train", "val", "test"))
+    model = new_model(variant, seed)
+    model.fit(train, _labels(train), validation=(val, _labels(val)))
+    if task == "pbmc3k":
+        types = known_cell_types()
+        answers = pbmc3k().obs["coarse"].to_numpy(str)
+        predicted = coarse_types(model.predict(pbmc3k()), types)
+        macro_f1 = f1_score(answers, predicted, labels=COARSE, average="macro")
+    else:
+        answers, predicted = _labels(test), model.predict(test)
+        macro_f1 = f1_score(answers, predicted, average="macro")
+    return {
+        "task": task,
+        "variant": variant,
+        "seed": seed,
+        "n_cells": len(answers),
+        "accuracy": accuracy_score(answers, predicted),
+        "macro_f1": macro_f1,
+    }
+
+
+def types_left_out(config: Config) -> pd.DataFrame:
+    """AUROC of the cells of every type that was left out, beside logistic regression's."""
+    cells, rows = cells_of("sorted"), []
+    for method in ("cellular", "logistic_regression"):
+        for left_out in cells.obs["cell_type"].cat.categories:
+            path = FOLDER / f"unknown-{method}-{left_out.replace('/', '_')}-{config.seed}.json"
+            if not path.exists():
+                write_json(path, measure_unknown(cells, method, left_out, config.seed))
+            rows.append(json.loads(path.read_text(encoding="utf-8")))
+    table = pd.DataFrame(rows)
+    means = table.groupby("method", sort=False)[["auroc", "caught", "known_refused"]].mean()
+    return pd.concat([table, means.reset_index().assign(left_out="mean")], ignore_index=True)
+
+
+def over_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation of every task and variant."""
+    groups = table.groupby(["task", "variant"], sort=False)
+    rows = groups[["accuracy", "macro_f1"]].agg(["mean", "std"])
+    rows.columns = [f"{metric}_{value}" for metric, value in rows.columns]
+    return rows.join(
+        groups.agg(n_splits=("seed", "size"), n_cells=("n_cells", "first"))
+    ).reset_index()
+
+
+def _labels(cells: ad.AnnData) -> np.ndarray:
+    return cells.obs["cell_type"].to_numpy().astype(str)
+
+
+def _files() -> dict[str, dict]:
+    found = {task: cells_of(task) for task in DATA}
+    sources = {task: cells.uns["source"] for task, cells in found.items() if cells is not None}
+    return sources
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))

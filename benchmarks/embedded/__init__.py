@@ -1,0 +1,1 @@
+"""Embeddings that benchmarks compare, and how they are judged."""

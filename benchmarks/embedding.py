@@ -1,0 +1,152 @@
+"""Do cells of a type lie together whatever their batch? Embeddings of held-out cells, by scIB.
+
+    python -m benchmarks.embedding                       # ifnb by condition, studies joined
+    python -m benchmarks.embedding --methods PCA cellular --n-splits 1
+    python -m benchmarks.embedding --record              # also docs/records and docs/images
+
+Every method learns from training cells (70 %) of all batches; test cells, which it has not seen,
+are embedded and judged by scib-metrics (Luecken et al. 2022, doi 10.1038/s41592-021-01336-8;
+requirements-bench.txt): types by ASW, NMI and ARI of k-means, batches by BRAS, iLISI and kBET, and
+the overall score of its Benchmarker. Harmony sees the test cells, without labels; PCA and Harmony
+see no label at all. Embeddings are kept in benchmarks/output/embedding/, and not computed again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import tyro
+
+from benchmarks.common import OUTPUT, ROOT, print_table, shared_data
+from benchmarks.data_sets import REPORTED_SEED
+from benchmarks.embedded.methods import METHODS, embed
+from benchmarks.embedded.scib import COLUMNS, scores_of
+from benchmarks.leaving_out.cells import IFNB, PBMC3K, SORTED, at_common_level
+from benchmarks.records import write_record
+from cellclassifier.data.features import log_normalize, total_counts
+from cellclassifier.data.options import CellsOptions
+from cellclassifier.data.read import read_cells
+from cellclassifier.output.files import atomic_path, write_figure
+from cellclassifier.plots.annotated_map import umap_of
+from cellclassifier.plots.side_by_side import maps_side_by_side
+from cellclassifier.protocol.options import SplitOptions
+from cellclassifier.protocol.splits import split_cells, subset
+
+COMMAND = "python -m benchmarks.embedding"
+FOLDER = OUTPUT / "embedding"
+IMAGES = ROOT / "docs" / "images"
+LEAST = SplitOptions(min_cells_per_type=20)
+SHOWN = ("PCA", "Harmony", "cellular")  # in the figure
+
+
+@dataclass(frozen=True)
+class Config(SplitOptions):
+    """Options of the measurement."""
+
+    seed: int = REPORTED_SEED
+    """seed of the first split"""
+
+    methods: tuple[str, ...] = tuple(METHODS)
+    """embeddings to judge; geneformer, too, which takes hours without a GPU"""
+
+    data: tuple[str, ...] = ("ifnb", "studies")
+    """ifnb by condition; sorted cells, pbmc3k and ifnb by study"""
+
+    record: bool = False
+    """also write docs/records/embedding.json and docs/images/embedding_<data>.png"""
+
+
+def main(config: Config) -> None:
+    """Print the scores of every data set and method, draw the first split."""
+    seeds = list(range(config.seed, config.seed + config.n_splits))
+    rows, files = [], {}
+    for name in config.data:
+        cells = cells_of(name)
+        if cells is None:
+            continue
+        files[name] = cells.uns["source"]
+        for seed in seeds:
+            rows += [{"data": name} | row for row in judged(name, cells, config.methods, seed)]
+        figure = drawn(name, cells, [m for m in SHOWN if m in config.methods], seeds[0])
+        write_figure(OUTPUT / f"embedding_{name}.png", figure)
+        if config.record:
+            target = IMAGES / f"embedding_{name}.png"
+            target.write_bytes((OUTPUT / f"embedding_{name}.png").read_bytes())
+    table = over_splits(pd.DataFrame(rows))
+    print_table("embedding: held-out cells", table.round(3))
+    if config.record:
+        print(write_record("embedding", COMMAND, table, seeds, files))
+
+
+def cells_of(name: str) -> ad.AnnData | None:
+    """Cells with obs["batch"]; None where a file is not at hand."""
+    if name == "ifnb":
+        path = shared_data(IFNB)
+        cells = path and read_cells(CellsOptions(path, group_key="batch"))
+        if cells is not None:
+            cells.obs["batch"] = cells.obs["group"].astype(str)
+    else:
+        paths = [shared_data(file) for file in (SORTED, PBMC3K, IFNB)]
+        cells = None if None in paths else at_common_level(*paths)
+        if cells is not None:
+            cells.obs["batch"] = cells.obs["study"].astype(str)
+    return cells if cells is None else subset(cells, LEAST)
+
+
+def parts_of(cells: ad.AnnData, seed: int) -> np.ndarray:
+    """Training, validation and test cells, within each type of each batch where it has enough."""
+    return split_cells(cells.obs["cell_type"].to_numpy().astype(str), seed)
+
+
+def judged(name: str, cells: ad.AnnData, methods: tuple[str, ...], seed: int) -> list[dict]:
+    """Scores of every method's embedding of the test cells of one split."""
+    parts = parts_of(cells, seed)
+    test = cells[parts == "test"].copy()
+    values = ad.AnnData(log_normalize(test.X, total_counts(test.X)), obs=test.obs)
+    for method in methods:
+        values.obsm[method] = kept_embedding(name, method, cells, parts, seed)
+    table = scores_of(values, list(methods))
+    return [
+        {"method": m, "seed": seed, "n_cells": test.n_obs} | table.loc[m].to_dict() for m in methods
+    ]
+
+
+def kept_embedding(
+    name: str, method: str, cells: ad.AnnData, parts: np.ndarray, seed: int
+) -> np.ndarray:
+    """The test cells, (n_test, n_dimensions), computed once."""
+    path: Path = FOLDER / f"{name}-{method.replace(' ', '_')}-{seed}.npy"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            np.save(temporary, embed(method, cells, parts, seed))
+    return np.load(path)
+
+
+def drawn(name: str, cells: ad.AnnData, methods: list[str], seed: int):
+    """UMAPs of the test cells side by side, by type above and by batch below."""
+    parts = parts_of(cells, seed)
+    test = cells.obs[parts == "test"]
+    maps = {
+        method: umap_of(kept_embedding(name, method, cells, parts, seed), seed)
+        for method in methods
+    }
+    return maps_side_by_side(maps, test["cell_type"].astype(str), test["batch"].astype(str))
+
+
+def over_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation of every score."""
+    groups = table.groupby(["data", "method"], sort=False)
+    rows = groups[list(COLUMNS)].agg(["mean", "std"])
+    rows.columns = [f"{score}_{value}" for score, value in rows.columns]
+    return rows.join(
+        groups.agg(n_splits=("seed", "size"), n_cells=("n_cells", "first"))
+    ).reset_index()
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
