@@ -132,7 +132,7 @@ def sheet_of_images(stacks: list[np.ndarray], texts: list[str], title: str) -> F
     stacks: (4, height, width) each, 0 to 1, or (1, height, width) of green alone.
     """
     columns = min(4, max(1, len(stacks)))
-    rows = -(-len(stacks) // columns)
+    rows = max(1, -(-len(stacks) // columns))
     figure, grid = plt.subplots(
         rows, columns, figsize=(TILE * columns, (TILE + 0.8) * rows), squeeze=False
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from tiny_models import OneVsRest, as_part_of_the_package
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
 from cellclassifier.protocol.evaluation import evaluate_parts
-from cellclassifier.protocol.multi_label import MultiLabel, stratified_parts
+from cellclassifier.protocol.multi_label import MultiLabel, stratified_folds, stratified_parts
 from cellclassifier.protocol.options import PARTS
 from cellclassifier.trust.calibration import fit_calibration
 
@@ -265,3 +267,29 @@ def test_groups_may_be_named_by_texts():
     parts = MultiLabel(answers, NAMES[:2]).parts(3, names)
     assert all(len(set(parts[names == name])) == 1 for name in np.unique(names))
     assert set(parts) == set(PARTS)
+
+
+def test_thresholds_are_each_labels_own():
+    p = np.array([[0.3, 0.3, 0.3], [0.1, 0.1, 0.1], [0.6, 0.2, 0.9]])
+    targets = MultiLabel(np.ones((3, 3), dtype=bool), NAMES, thresholds=np.array([0.2, 0.5, 0.95]))
+    expected = [[True, False, False], [False, False, False], [True, False, False]]
+    assert targets.decide(p).tolist() == expected
+    for other in (targets[:0], targets.alike(np.zeros((2, 3))), targets[[1]]):
+        assert other.decide(p).tolist() == expected  # whichever cells it is asked of
+    never_none = replace(targets, at_least_one=True)
+    expected[1] = [True, False, False]  # the first of equals
+    assert never_none.decide(p).tolist() == expected
+    assert never_none.decide(np.empty((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("n_folds", [2, 5])
+def test_folds_have_their_share_of_every_label(n_folds):
+    answers = labels_of(500, [0.5, 0.2, 0.1, 0.03], 3)
+    folds = stratified_folds(answers, n_folds, 1)
+    assert set(folds) == set(range(n_folds))
+    for rows in (*answers.T, np.ones(500, dtype=bool)):
+        held = np.bincount(folds[rows], minlength=n_folds)
+        assert held.max() - held.min() <= max(2, 0.25 * rows.sum() / n_folds)
+    groups = np.arange(500) // 5
+    folds = stratified_folds(answers, n_folds, 1, groups).reshape(100, 5)
+    assert (folds == folds[:, :1]).all()
