@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellclassifier import cli, comparison, data, models, plots, protocol
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from cellclassifier.comparison.plan import Part
 
+CELLTYPIST_WAY = Path(__file__).parent / "benchmarks" / "celltypist_way.py"
 log = logging.getLogger("cellclassifier")
 
 
@@ -70,8 +72,11 @@ def main(config: Config) -> pd.DataFrame:
 
         return comparison.measured(part, cells, parts, make, config)
 
+    peers = None
+    if config.celltypist:
+        peers = comparison.celltypist_rows(config.celltypist, CELLTYPIST_WAY, cells, parts)
     done, missing = comparison.finished_parts(run, plan, versions, compute, config.budget)
-    found = comparison.Results(run, cells, parts, done, missing, absent)
+    found = comparison.Results(run, cells, parts, done, missing, absent, peers)
     for name, table in found.tables().items():
         run.output.csv(name, table)
     with run.step("outputs"):

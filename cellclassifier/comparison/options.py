@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 NOT_IN_KEY = {"changes_results": False}
 # Methods that take minutes per fit on a CPU: fewer cells, few epochs, and last of all.
@@ -28,6 +29,9 @@ class ComparisonOptions:
 
     budget: float | None = field(default=None, metadata=NOT_IN_KEY)
     """minutes after which no further part is begun; the same command goes on from there"""
+
+    celltypist: Path | None = field(default=None, metadata=NOT_IN_KEY)
+    """Python of an environment with requirements-celltypist.txt, to set CellTypist beside"""
 
     costly_cells: int = 1000
     """cells that the methods are given which take minutes on a CPU"""

@@ -20,7 +20,10 @@ NO_GENES = "majority"  # the method that looks at no gene: it agrees with nobody
 
 
 class Results:
-    """done, missing: of ``finished_parts``; absent: methods that are not installed, and why."""
+    """done, missing: of ``finished_parts``; absent: methods that are not installed, and why.
+
+    peers: rows of ``comparison.csv`` of methods that are not of this house.
+    """
 
     def __init__(
         self,
@@ -30,17 +33,21 @@ class Results:
         done: Mapping[Part, dict[str, pd.DataFrame]],
         missing: Mapping[Part, str],
         absent: Mapping[str, str],
+        peers: pd.DataFrame | None = None,
     ):
         self.run, self.cells, self.parts = run, cells, parts
         self.done, self.missing, self.absent = done, missing, absent
-        self.source = run.source
+        self.source, self.peers = run.source, peers
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """results/comparison.csv."""
         known = comparison_table(self.done, self.missing)
-        absent = not_run(self.absent)
-        return pd.concat([known, absent], ignore_index=True) if len(absent) else known
+        others = [not_run(self.absent), self.peers]
+        others = [table for table in others if table is not None and len(table)]
+        if not others:
+            return known
+        return pd.concat([known, *others], ignore_index=True)[known.columns]
 
     @cached_property
     def compared(self) -> paired.Comparison:
@@ -110,7 +117,7 @@ class Results:
         found = rows[rows["trial"] == name]
         if name != "learning":
             return found
-        quick = rows[(rows["trial"] == PLAIN) & rows["quick"].astype(bool)]
+        quick = rows[(rows["trial"] == PLAIN) & (rows["quick"] == True)]  # noqa: E712 (or missing)
         return pd.concat([found, quick.assign(trial=name, level="1")], ignore_index=True)
 
     def matrix(self) -> pd.DataFrame:
@@ -127,7 +134,7 @@ class Results:
 
     def costs(self) -> pd.DataFrame:
         """Index method, best macro-F1 first: cost of learning, and of naming 1,000 cells."""
-        rows = self.trial(PLAIN).copy()
+        rows = self.trial(PLAIN).dropna(subset=["fit_cpu_seconds"]).copy()
         rows["predict_cpu_seconds"] *= 1000 / rows["n_test"]
         names = ["fit_cpu_seconds", "predict_cpu_seconds", "fit_peak_gib", "predict_peak_gib"]
         return rows.groupby("method")[names].mean().reindex(self.scores.index)
