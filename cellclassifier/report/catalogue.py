@@ -160,9 +160,32 @@ KINDS = (
         "unknown",
         "New cells by the type that they were given; grey ones were called unknown.",
     ),
+    Kind(
+        "protein_atlas_f1",
+        "images",
+        "A row per place in the cell: F1 at its prevalence, beside an answer that is always yes.",
+    ),
+    Kind(
+        "protein_atlas_confusion",
+        "images",
+        "Which places occur together, and which are given in error.",
+    ),
+    Kind(
+        "protein_atlas_mistakes",
+        "images",
+        "The images with the least likely answers, in the atlas's colours.",
+    ),
 )
+OTHER_QUESTIONS = ("protein_atlas",)  # scripts that are about images, and no count matrix
 # Figures that say the same as another one, per metric or method: to be found in plots/.
-ELSEWHERE = ("*_comparison", "confusion_*", "feature_importance_*", "pca", "umap")
+ELSEWHERE = (
+    "protein_atlas_*",
+    "*_comparison",
+    "confusion_*",
+    "feature_importance_*",
+    "pca",
+    "umap",
+)
 MOST_OF_A_SCRIPT = 3  # figures that no kind knows
 HOW_OF_OTHERS = "Drawn by its script, whose page in docs/ says how to read it."
 

@@ -12,6 +12,7 @@ import pandas as pd
 from cellclassifier.errors import InputError
 from cellclassifier.output.folder import predictions_of
 from cellclassifier.output.tables import without_apostrophes
+from cellclassifier.report.catalogue import OTHER_QUESTIONS
 
 PREFIX = "run_"
 LARGEST_RECORD = 20 * 2**20  # bytes
@@ -49,7 +50,8 @@ class Found:
 
         Raises InputError where no script was run.
         """
-        for script in ("multiclass_baselines", "compare", *self.records):
+        first = ("multiclass_baselines", "compare")
+        for script in (*first, *(name for name in self.records if name not in OTHER_QUESTIONS)):
             if isinstance(self.records.get(script, {}).get("data"), dict):
                 return self.records[script]
         raise InputError(
@@ -58,8 +60,8 @@ class Found:
         )
 
     def is_of_the_same_data(self, script: str) -> bool:
-        """Whether a script was last run on the file that this page is about."""
-        return _digest(self.records[script]) == _digest(self.main)
+        """Whether a script was last run on this page's file, or asks about no cells at all."""
+        return script in OTHER_QUESTIONS or _digest(self.records[script]) == _digest(self.main)
 
     def command(self, script: str) -> str:
         """The command that ran a script, or would."""

@@ -54,6 +54,7 @@ def make_page(folder: Path, records: Path, title: str = TITLE) -> Page:
         _cost(found, figures),
         _errors(found, known, figures),
         _unknown(found, figures, records),
+        _images(found, figures),
         about_others.limits_section(found, known),
         about_others.next_section(found, known),
         about_others.runs_section(found),
@@ -114,6 +115,16 @@ def _unknown(found: Found, figures: Figures, records: Path) -> Section:
         missing = ("No new cells were named here: cellclassifier annotate --help",)
     title = "Unknown cells and other laboratories"
     return Section("unknown", title, parts=parts, missing=missing)
+
+
+def _images(found: Found, figures: Figures) -> Section:
+    """Another question: where proteins are in images of cells."""
+    if "protein_atlas" not in found.records:
+        return Section("images", "Proteins in images")
+    told = "The same protocol on images, several answers each."
+    if found.records["protein_atlas"].get("simulated"):
+        told += " These images are simulated: the figures show the way, and no result."
+    return Section("images", "Proteins in images", (told,), tuple(figures.of("images")))
 
 
 def _there(*parts: Part | None) -> tuple[Part, ...]:

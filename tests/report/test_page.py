@@ -93,6 +93,14 @@ def test_a_script_of_other_cells_is_said_and_not_shown(copy):
     assert not any(part.kind == "map" for s in page.sections for part in s.parts)
 
 
+def test_simulated_images_are_said_to_be_no_result(copy):
+    record = {"script": "protein_atlas", "outputs": [], "steps": {}, "simulated": True}
+    (copy / "results/run_protein_atlas.json").write_text(json.dumps(record))
+    page = make_page(copy, copy)
+    assert "simulated" in section(page, "images").paragraphs[0]
+    assert not any("protein_atlas" in line for line in section(page, "runs").missing)
+
+
 def rows_of(labels, predicted, confidence) -> pd.DataFrame:
     """Test cells of types a and b."""
     table = pd.DataFrame({"cell": range(len(labels)), "part": "test"})
