@@ -13,7 +13,7 @@ always run beside it. An interrupted run goes on where it was. Outputs, under mo
     results/spoticell/hierarchy.csv     precision, recall, F1 of every type and every broader one on
                                         test cells, and their macro, micro and weighted means
     results/spoticell/history.csv       one row per method, split and epoch
-    results/spoticell/layout.csv        gene, symbol, row, column (of the first split)
+    results/spoticell/layout.csv        gene_id, gene_symbol, row, column (of the first split)
     predictions/spoticell-split<seed>.parquet, models/spoticell/ and those of spoticell_mlp
     plots/spoticell_pictures.png        the mean picture of every type, and of one cell
     plots/                              of all methods that saw these cells and splits

@@ -36,7 +36,7 @@ KEYS += [
     "location",
     "image",
 ]
-KEYS += ["column", "neighbour"]
+KEYS += ["row", "column", "neighbour"]
 OF_TYPES = ("cell_type", "predicted", "broad")
 TEXTS = [*KEYS, *OF_TYPES, "label", "called", "second", "confidence", "remark"]
 TEXTS += ["note", "quick", "top_genes"]

@@ -24,7 +24,7 @@ LETTERS = 22  # of a line of a title
 def pictures(table: pd.DataFrame, data: str) -> Figure:
     """The mean picture of every type, then one cell, whole and without half of its genes.
 
-    table: a row per pixel: picture, kind ("type", "cell", "incomplete cell"), symbol, row,
+    table: a row per pixel: picture, kind ("type", "cell", "incomplete cell"), gene_symbol, row,
     column, value (standard deviations from the mean), marker, seen; data: of what cells.
     """
     panels = list(table.groupby(["kind", "picture"], sort=False))
@@ -69,7 +69,7 @@ def _name_places(axes: Axes, genes: pd.DataFrame, side: int) -> None:
     """A ring around every gene's place, its name beside it, towards the middle."""
     radius, gap = side / 22, side / 10
     height = gap / 3
-    for column, row, symbol in genes[["column", "row", "symbol"]].itertuples(index=False):
+    for column, row, symbol in genes[["column", "row", "gene_symbol"]].itertuples(index=False):
         axes.add_patch(Circle((column, row), radius, fill=False, color="black", linewidth=1.5))
         is_left = column < side / 2
         height = min(max(row, height), side - gap / 2)

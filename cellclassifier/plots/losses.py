@@ -73,7 +73,7 @@ def _write_names(axes: Axes, table: pd.DataFrame) -> None:
     for row, height in zip(ends.itertuples(), heights, strict=True):
         color = color_of_method(row.method.split(",")[0])
         axes.annotate(
-            f"{in_a_line(row.method)} {row.macro_f1:.2f}",
+            f"{_named(row.method)} {row.macro_f1:.2f}",
             (row.share, row.macro_f1),
             (1.05, height),
             textcoords=axes.get_yaxis_transform(),
@@ -83,6 +83,12 @@ def _write_names(axes: Axes, table: pd.DataFrame) -> None:
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "alpha": 0.5, "relpos": (0, 0.5)},
         )
+
+
+def _named(method: str) -> str:
+    """A method as in figures, and what stands behind the comma."""
+    base, *rest = method.split(",")
+    return ",".join([in_a_line(base), *rest])
 
 
 def _title(table: pd.DataFrame) -> str:
@@ -95,5 +101,5 @@ def _title(table: pd.DataFrame) -> str:
         rows = table[(table["lost"] == lost) & np.isclose(table["share"], share)]
         if len(rows):
             best = rows.loc[rows["macro_f1"].idxmax()]
-            found.append(f"without {text} {in_a_line(best['method'])} keeps {best['macro_f1']:.2f}")
+            found.append(f"without {text} {_named(best['method'])} keeps {best['macro_f1']:.2f}")
     return "Highest macro-F1: " + ", ".join(found) + "."

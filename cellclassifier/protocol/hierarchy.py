@@ -9,7 +9,7 @@ import pandas as pd
 
 from cellclassifier.data.cell_types import CellTypes, known_cell_types
 
-COLUMNS = ["level", "name", "precision", "recall", "f1", "support"]
+COLUMNS = ["level", "label", "precision", "recall", "f1", "support"]
 
 
 def hierarchical_scores(
@@ -30,7 +30,7 @@ def hierarchical_scores(
     scores = _scores((own & given).sum(axis=1), given.sum(axis=1), own.sum(axis=1))
     is_leaf = members.sum(axis=1) == 1
     levels = np.where(np.arange(len(names)) < len(types), "leaf", "ancestor")
-    table = pd.DataFrame({"level": levels, "name": names, **scores})
+    table = pd.DataFrame({"level": levels, "label": names, **scores})
     rows = [_means(table[is_leaf], "of leaves"), _means(table, "of all names")]
     rows.append(_micro(own[: len(types)], given[: len(types)], "of leaves"))
     rows.append(_micro(own, given, "of all names"))
@@ -68,9 +68,9 @@ def _means(table: pd.DataFrame, name: str) -> pd.DataFrame:
     metrics, support = table[COLUMNS[2:5]], table["support"]
     share = support / max(support.sum(), 1)
     rows = pd.DataFrame([metrics.mean(), metrics.mul(share, axis=0).sum()])
-    return rows.assign(level=["macro", "weighted"], name=name, support=support.sum())
+    return rows.assign(level=["macro", "weighted"], label=name, support=support.sum())
 
 
 def _micro(own: np.ndarray, given: np.ndarray, name: str) -> pd.DataFrame:
     scores = _scores(*(np.array([x.sum()]) for x in (own & given, given, own)))
-    return pd.DataFrame(scores).assign(level="micro", name=name)
+    return pd.DataFrame(scores).assign(level="micro", label=name)

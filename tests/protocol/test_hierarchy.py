@@ -20,7 +20,7 @@ def answers():
 
 @pytest.fixture(scope="module")
 def table(answers):
-    return hierarchical_scores(*answers, TYPES).set_index(["level", "name"])
+    return hierarchical_scores(*answers, TYPES).set_index(["level", "label"])
 
 
 def test_broader_names_are_those_of_the_cell_ontology():
@@ -73,6 +73,6 @@ def test_micro_is_kiritchenkos_by_sets(table, answers):
 
 
 def test_nobody_has_it_nobody_is_given_it(answers):
-    table = hierarchical_scores(*answers, [*TYPES, "Monocyte"]).set_index(["level", "name"])
+    table = hierarchical_scores(*answers, [*TYPES, "Monocyte"]).set_index(["level", "label"])
     assert table.loc[("leaf", "Monocyte"), "f1"] == 0
     assert table.notna().all(axis=None)

@@ -103,10 +103,10 @@ class SpoticellClassifier(GeneClassifier):
         return Outputs(self.loss_.probabilities(scores), features)
 
     def layout(self) -> pd.DataFrame:
-        """Where every gene is: gene, symbol, row, column, in the order of the rows."""
+        """Where every gene is: gene_id, gene_symbol, row, column, in the order of the rows."""
         side = side_of(len(self.genes_))
         rows, columns = np.divmod(self.places_, side)
-        names = {"gene": self.genes_, "symbol": self.symbols_}
+        names = {"gene_id": self.genes_, "gene_symbol": self.symbols_}
         table = pd.DataFrame(names | {"row": rows, "column": columns})
         return table.sort_values(["row", "column"], ignore_index=True)
 

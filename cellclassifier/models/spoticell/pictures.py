@@ -15,7 +15,7 @@ MOST_CELLS = 5000
 
 
 def picture_table(model: SpoticellClassifier, cells: ad.AnnData) -> pd.DataFrame:
-    """Pixels of pictures, one row each: picture, kind, symbol, row, column, value, marker, seen.
+    """A row per pixel: picture, kind, gene_symbol, row, column, value, marker, seen.
 
     cells: with obs["cell_type"]; of the type that most have, one cell is shown, too, which the
     model names rightly: the one of the most counts. ``marker``: whether the gene is one of the
@@ -61,6 +61,6 @@ def _shown_cell(model: SpoticellClassifier, cells: GeneCounts, labels: np.ndarra
 
 def _pixels(model, name: str, kind: str, values, marker, seen) -> pd.DataFrame:
     layout = model.layout()
-    order = pd.Index(model.genes_).get_indexer(layout["gene"])
-    table = layout.drop(columns="gene").assign(value=values[order], marker=marker[order])
+    order = pd.Index(model.genes_).get_indexer(layout["gene_id"])
+    table = layout.drop(columns="gene_id").assign(value=values[order], marker=marker[order])
     return table.assign(seen=seen[order], picture=name, kind=kind)
