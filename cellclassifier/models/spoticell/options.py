@@ -47,7 +47,7 @@ class SpoticellOptions(TrainingOptions):
     label_smoothing: float = 0.0
     """share of every answer that goes to all types alike"""
 
-    epochs: int = 30
+    epochs: int = 24
     """most passes over the training cells"""
 
     patience: int = 10
