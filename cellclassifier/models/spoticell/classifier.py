@@ -98,7 +98,7 @@ class SpoticellClassifier(GeneClassifier):
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
         with one_thread():
-            scores = scores_of(self.network_, self.values_, cells, cells.present)
+            scores = scores_of(self.network_, self.values_, cells, cells.present, self.jobs)
         features = self.values_.filled(cells, cells.present)
         return Outputs(self.loss_.probabilities(scores), features)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
@@ -107,12 +108,21 @@ def some_thinned(cells: GeneCounts, least: float, rng: np.random.Generator) -> G
 
 
 def scores_of(
-    network: nn.Module, values: Values, cells: GeneCounts, present: np.ndarray
+    network: nn.Module, values: Values, cells: GeneCounts, present: np.ndarray, jobs: int = 1
 ) -> np.ndarray:
-    """A network's scores, (n_cells, n_out) float32, of cells in which some genes are present."""
-    n_out = network.n_out
+    """A network's scores, (n_cells, n_out) float32, of cells in which some genes are present.
+
+    jobs: threads that share out chunks, which are the same for any number of them.
+    """
     if not len(cells):
-        return np.zeros((0, n_out), dtype=np.float32)
+        return np.zeros((0, network.n_out), dtype=np.float32)
+
+    def scores(chunk: np.ndarray) -> np.ndarray:
+        some, whole = cells[chunk], [np.arange(len(chunk))]
+        shape = len(chunk), network.n_out
+        return rows(whole, lambda index: values.inputs(some[index], present), shape)
+
     chunks = np.array_split(np.arange(len(cells)), -(-len(cells) // CHUNK_CELLS))
     rows = Inference(network).rows
-    return rows(chunks, lambda index: values.inputs(cells[index], present), (len(cells), n_out))
+    threads = Parallel(n_jobs=min(jobs, len(chunks)), prefer="threads")
+    return np.concatenate(threads(delayed(scores)(chunk) for chunk in chunks))
