@@ -23,7 +23,7 @@ from cellclassifier.data.features import best_genes, normalize
 
 SOFT_MEAN = 5.0  # counts per 10,000
 N_VARIABLE = 1500
-CELLS_AT_A_TIME = 4096  # so that what is sorted fits the cache
+CELLS_AT_A_TIME = 512  # so that what is sorted fits the cache
 NO_GENE = -1
 
 
@@ -68,7 +68,7 @@ def top_genes(counts: sp.csr_matrix, scale: np.ndarray, n_top: int) -> np.ndarra
     """The ``n_top`` leading genes of every cell, (n_cells, n_top) int32, -1 after the last one.
 
     counts: (n_cells, n_genes) CSR without stored zeros; scale: from ``learn_scale``. Memory beside
-    the result is that of 4,096 cells, time is linear in the counts.
+    the result is that of 512 cells, time is linear in the counts.
     """
     found = np.full((counts.shape[0], n_top), NO_GENE, dtype=np.int32)
     for start in range(0, counts.shape[0], CELLS_AT_A_TIME):
@@ -81,10 +81,27 @@ def _rank(counts: sp.csr_matrix, scale: np.ndarray, found: np.ndarray) -> None:
     """Fill in the leading genes of a chunk's cells, in float64: float32 makes ties of its own."""
     cell = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     value = counts.data / scale[counts.indices]
-    ranked = value > 0
+    ranked = value >= _least(value, counts.indptr, found.shape[1])[cell]
     cell, gene, value = cell[ranked], counts.indices[ranked], value[ranked]
     order = np.lexsort((gene, -value, cell))
     n_ranked = np.bincount(cell, minlength=counts.shape[0])
     place = np.arange(len(order)) - np.repeat(np.cumsum(n_ranked) - n_ranked, n_ranked)
     kept = place < found.shape[1]
     found[cell[order][kept], place[kept]] = gene[order][kept]
+
+
+def _least(value: np.ndarray, indptr: np.ndarray, n_top: int) -> np.ndarray:
+    """The ``n_top``-th largest value of each cell, and never 0, (n_cells,).
+
+    Sorting what is not below it, some 64 of 700 genes, takes a fifth of sorting all.
+    """
+    lengths = np.diff(indptr)
+    longest = lengths.max(initial=0)
+    smallest = np.nextafter(0, 1)
+    if longest <= n_top:
+        return np.full(len(lengths), smallest)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    padded = np.zeros((len(lengths), longest))
+    padded[row, np.arange(len(value)) - indptr[row]] = value
+    padded.partition(longest - n_top, axis=1)
+    return np.maximum(padded[:, longest - n_top], smallest)

@@ -96,7 +96,8 @@ def _filled(sizes: dict, options, folder: Path) -> TokenBert:
     path = folder / "network.safetensors"
     n_frozen = options.frozen_layers if options.encoder != "gene-bert" else 0
     with safetensors.safe_open(path, "pt") as stored:
-        held = sum(np.prod(stored.get_slice(name).get_shape()) for name in stored)
+        names = stored.keys()
+        held = sum(np.prod(stored.get_slice(name).get_shape()) for name in names)
     layers = sizes["num_hidden_layers"] * WEIGHTS_PER_LAYER_AT_LEAST * sizes["hidden_size"] ** 2
     claimed = sizes["vocab_size"] * sizes["hidden_size"] + layers
     if claimed > held:
