@@ -63,7 +63,7 @@ def niches_by_type(texts: np.ndarray, types: np.ndarray) -> pd.DataFrame:
     """
     sets = [SEPARATOR.join(sorted(text.split(SEPARATOR))) for text in texts]
     counts = pd.crosstab(
-        pd.Series(sets, name="niche"), pd.Series(np.asarray(types, str), name="type")
+        pd.Series(sets, name="niche"), pd.Series(np.asarray(types, str), name="cell_type")
     )
     largest = counts.sum(axis=1).sort_values(ascending=False, kind="stable").index[:MOST_NICHES]
     return counts.loc[largest]
