@@ -81,7 +81,7 @@ def main(config: Config) -> None:
         write_csv(OUTPUT / "cellama" / "cellama.csv", pd.DataFrame(rows))
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
-    print_table(table)
+    print_table("CELLama: encoders and heads", table)
     if config.record:
         print(write_record("cellama", COMMAND, table, list(parts.columns), about(cells)))
 

@@ -77,7 +77,7 @@ def main(config: Config) -> None:
         print(pd.DataFrame(rows).query("seed == @seed").to_string(), flush=True)
     found = pd.DataFrame(rows)
     table = summary(found)
-    print_table(table)
+    print_table("CELLama knowledge: sentences changed", table)
     write_csv(OUTPUT / "cellama" / "knowledge.csv", table)
     write_figure(OUTPUT / "cellama" / "knowledge.png", knowledge(table, len(config.seeds)))
     if config.record:

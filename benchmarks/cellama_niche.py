@@ -77,7 +77,7 @@ def main(config: Config) -> None:
         rows[-1] |= {"accuracy_mean": mean[1], "accuracy_std": spread[1], "n_cells": len(types)}
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
-    print_table(table)
+    print_table("CELLama niche: by blocks of tissue", table)
     write_csv(OUTPUT / "cellama" / "niche.csv", table)
     if config.record:
         about = {"STARmap": cells.uns["source"]}

@@ -64,6 +64,23 @@ class CellamaClassifier(GeneClassifier):
         of_head = {"xgboost": ("xgboost",), "network": ("torch",)}.get(self.decided_.head, ())
         return tuple(dict.fromkeys(("numpy", *of_encoder, *of_head)))
 
+    def fit_with_outputs(self, x, targets, validation=None) -> dict[str, Outputs]:
+        """As every classifier; vectors of a cell are computed once on the way."""
+        self._embedded: dict[str, np.ndarray] | None = {}
+        try:
+            return super().fit_with_outputs(x, targets, validation)
+        finally:
+            self._embedded = None
+
+    def _vectors(self, sentences: CellSentences) -> np.ndarray:
+        """Of the encoder; during ``fit`` those of training and validation cells are kept."""
+        if getattr(self, "_embedded", None) is None:
+            return self.encoder_.vectors(sentences)
+        digest = sentences.digest()
+        if digest not in self._embedded:
+            self._embedded[digest] = self.encoder_.vectors(sentences)
+        return self._embedded[digest]
+
     def _fit(self, cells: ad.AnnData, targets: SingleLabel, validation) -> None:
         """Learn the ranking, the encoder and the head; validation cells choose."""
         if not isinstance(targets, SingleLabel):
@@ -94,8 +111,8 @@ class CellamaClassifier(GeneClassifier):
         return Lesson(sentences, targets.codes, coordinates, groups, held_out)
 
     def _fit_head(self, sentences: CellSentences, targets, held_out) -> None:
-        vectors = self.encoder_.vectors(sentences)
-        chosen_by = held_out and (self.encoder_.vectors(held_out[0]), held_out[1])
+        vectors = self._vectors(sentences)
+        chosen_by = held_out and (self._vectors(held_out[0]), held_out[1])
         self.head_ = head_class(self.decided_.head)(self.decided_, self.seed, self.jobs)
         if self.decided_.head == "regression" and self.encoder_.softmax_ is not None:
             self.head_.take(*self.encoder_.softmax_)
@@ -132,7 +149,7 @@ class CellamaClassifier(GeneClassifier):
         return self._outputs_of(self.sentences(cells))
 
     def _outputs_of(self, sentences: CellSentences) -> Outputs:
-        return Outputs(*self.head_.outputs(self.encoder_.vectors(sentences)))
+        return Outputs(*self.head_.outputs(self._vectors(sentences)))
 
     def embed(self, cells: ad.AnnData | GeneCounts) -> np.ndarray:
         """Vectors of any cells, (n_cells, width) float32."""

@@ -11,6 +11,7 @@ without counts of any of the genes has a sentence, too: "No genes are expressed.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,6 +51,11 @@ class CellSentences:
     def n_genes(self) -> np.ndarray:
         """Genes in each sentence, (n_cells,)."""
         return (self.ranked >= 0).sum(axis=1)
+
+    def digest(self) -> str:
+        """The same for the same sentences."""
+        clauses = "\0".join(self.clause_texts("bare"))
+        return hashlib.sha256(self.ranked.tobytes() + clauses.encode()).hexdigest()
 
     def texts(self, style: str) -> list[str]:
         """The sentence of every cell; style: of ``STYLES``."""
