@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellclassifier.plots.findings import not_told_apart, span
+from cellclassifier.plots.findings import not_told_apart, span, within
 from cellclassifier.plots.style import LOWER_IS_BETTER, NO_GENES, first_word, in_a_line
 from cellclassifier.report.about_trials import elsewhere_sentence, errors_elsewhere
 from cellclassifier.report.found import Found
@@ -288,5 +288,5 @@ def metrics_named(scores: Scores) -> str:
     first = {}
     for metric in ("accuracy", "macro_f1", "mcc", *LOWER_IS_BETTER, "ece"):
         if f"{metric}_mean" in scores.table:
-            first.setdefault(scores.ranked(metric)[0], []).append(metric.replace("_", "-"))
+            first.setdefault(scores.ranked(metric)[0], []).append(within(metric))
     return listed(f"{in_a_line(name)} by {listed(by)}" for name, by in first.items())

@@ -91,7 +91,7 @@ OVERFLOW = """() => {
     width: slide.scrollWidth - slide.clientWidth,
     image: !box || (box.width > 80 && box.height > 80 && box.top >= 0
       && box.bottom <= innerHeight && box.right <= innerWidth),
-    body: body && !slide.matches('.table') ? body.scrollHeight - body.clientHeight : 0,
+    body: body && !slide.matches('.of-table') ? body.scrollHeight - body.clientHeight : 0,
   };
 }"""
 
@@ -108,6 +108,17 @@ def test_every_slide_holds_what_is_on_it(opened, width, height, scheme):
         assert max(found["height"], found["width"], found["body"]) <= 2, (number, found)
         page.keyboard.press("ArrowRight")
     assert page.inner_text("#go-place") == f"{n_slides} of {n_slides}"
+
+
+def test_headlines_are_above_what_they_tell(opened):
+    """On the page, too: no rule for what is inside a part lays out the part itself."""
+    page = opened()
+    places = page.evaluate("""() => [...document.querySelectorAll('article.slide')].map(part => [
+      part.querySelector('h3').getBoundingClientRect().bottom,
+      part.querySelector('.body').getBoundingClientRect().top,
+      part.querySelector('.body').getBoundingClientRect().bottom,
+      part.querySelector('.how').getBoundingClientRect().top])""")
+    assert all(h3 <= top and bottom <= how for h3, top, bottom, how in places)
 
 
 def test_keys_move_through_the_slides(opened):
