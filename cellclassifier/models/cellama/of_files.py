@@ -11,9 +11,10 @@ import pandas as pd
 
 from cellclassifier.data.gene_counts import GeneCounts, one_column_per_gene
 from cellclassifier.data.gene_names import are_genes
+from cellclassifier.data.labels import names_no_type
 from cellclassifier.data.open import open_cells
 from cellclassifier.data.options import CellsOptions
-from cellclassifier.data.studies import STUDY, open_studies
+from cellclassifier.data.studies import STUDY, at_level, open_studies
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
 from cellclassifier.models.cellama.classifier import CellamaClassifier, genes_by_symbol
@@ -73,7 +74,7 @@ def embed_files(options: EmbedOptions, seed: int) -> ad.AnnData:
     cells.obs[FILE] = _files_of(source, options)
     vectors = _by_model(cells, options) if options.model else _without_model(cells, options, seed)
     obs = cells.obs[[FILE]].copy()
-    labels = _labels(source, options.label_key)
+    labels = _labels(source, options)
     if labels is not None:
         obs["cell_type"] = pd.Categorical(labels)
     return ad.AnnData(obs=obs, obsm={"X_cellama": vectors})
@@ -85,14 +86,17 @@ def _files_of(source, options) -> pd.Categorical:
     return pd.Categorical(source.read_column(STUDY, "--cells"))
 
 
-def _labels(source, key: str) -> np.ndarray | None:
-    """Types of the cells, "" where missing; None where the files have no such column."""
+def _labels(source, options: EmbedOptions) -> np.ndarray | None:
+    """Types of the cells, "" where there is none; None where the files have no such column."""
     try:
-        values = source.obs(key)["cell_type"]
+        values = source.obs(options.label_key)["cell_type"]
     except InputError as error:
         log.info(f"No types are shown: {error}.")
         return None
-    return values.fillna("").to_numpy(str)
+    has_type = ~values.map(names_no_type).to_numpy(bool)
+    found = np.full(len(values), "", dtype=object)
+    found[has_type] = at_level(values[has_type], CellsOptions(level=options.level))
+    return found.astype(str)
 
 
 def _by_model(cells: ad.AnnData, options: EmbedOptions) -> np.ndarray:

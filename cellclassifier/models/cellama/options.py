@@ -185,3 +185,6 @@ class EmbedOptions:
 
     label_key: str = "cell_type"
     """column of obs with types, for figure and scores alone; files without it have none"""
+
+    level: Literal["fine", "common"] = "fine"
+    """common: types by the level that labels of different files have in common"""

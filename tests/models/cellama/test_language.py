@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from trained_models import known_cells
 from transformers import BertConfig, BertModel
 
 from cellclassifier.errors import InputError
+from cellclassifier.interface import Classifier
 from cellclassifier.models.cellama import minilm_files
+from cellclassifier.models.cellama.classifier import CellamaClassifier
 from cellclassifier.models.cellama.encoder import Lesson
 from cellclassifier.models.cellama.language import LanguageModel
 from cellclassifier.models.cellama.options import CellamaOptions
@@ -94,6 +97,16 @@ def test_saved_and_loaded(folder, tmp_path, words):
     lying = known | {"sizes": known["sizes"] | {"num_hidden_layers": 40}}
     with pytest.raises((ValueError, InputError)):
         LanguageModel.load(tmp_path, encoder.options, lying, len(SYMBOLS))
+
+
+def test_a_whole_model_names_cells_and_is_read_back(folder, tmp_path):
+    cells = known_cells(120, 0)
+    cells.var["gene_symbol"] = np.resize(["CD3E", "CD79A", "LYZ", "NKG7"], cells.n_vars)
+    options = CellamaOptions(encoder=str(folder), n_top=8, frozen_layers=1, head="neighbours")
+    model = CellamaClassifier(options, seed=1).fit(cells, cells.obs["cell_type"].to_numpy(str))
+    model.save(tmp_path / "model")
+    again = Classifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(cells), model.predict_proba(cells))
 
 
 @pytest.mark.parametrize("fine_tune", ["labels", "pca"])
