@@ -88,7 +88,10 @@ def data_paragraphs(found: Found) -> tuple[str, ...]:
     )
     remarks = remarks_of(found)
     lines = [QUESTION, f"The cells of this page are those of {of_file}."]
-    lines += [named_long(remarks[topic]) for topic in ("labels", "suspicious") if topic in remarks]
+    if "labels" in remarks:
+        lines.append(named_long(remarks["labels"]))
+    if "suspicious" in remarks:
+        lines.append(f"Suspicious: {named_long(remarks['suspicious'])}.")
     return tuple(lines)
 
 
