@@ -9,6 +9,7 @@ refuse, and says what is suspicious about them. Outputs, under model_output/:
     results/data_summary.csv             every number of the table: quantity, statistic, value
     results/data_remarks.csv             what is suspicious, and the sentence: topic, remark
     results/cells_per_type.csv           cells, share, median counts and genes of every type
+    results/cell_type_terms.csv          the Cell Ontology term of every label, and its broader name
     results/cells_per_type_and_group.csv, results/group_mixing.csv (--group-key)
                                          types by group, and whether types split by group
     plots/cells_per_type.png, plots/counts_and_genes.png
@@ -67,18 +68,21 @@ def main(config: Config) -> pd.DataFrame:
         numbers = interview.numbers_of_file(inspected)
         table = interview.data_summary(inspected, numbers)
         types = interview.cells_per_type(inspected)
+        terms = interview.terms_of(types["cell_type"], config.cell_types)
         _draw_numbers(inspected, types, out)
 
     with record.step("types"):
         rows, found = _about_types(config, inspected, out)
-        for row in rows:
+        for row in [interview.about_terms(terms), *rows]:
             table.loc[len(table)] = row
 
     out.csv("cells_per_type", types)
+    out.csv("cell_type_terms", terms)
     out.csv("data_summary", interview.as_table(numbers | found))
     out.csv("data_remarks", interview.data_remarks(inspected, rows))
     record.write(data=inspected.source, seeds=[config.seed])
-    log.log(output.RESULT, "%s\n\n%s", types.round(3).to_string(index=False), _wrapped(table))
+    tables = [each.round(3).to_string(index=False) for each in (types, terms)]
+    log.log(output.RESULT, "%s\n\n%s", "\n\n".join(tables), _wrapped(table))
     log.log(output.RESULT, "Outputs: %s", config.output.resolve())
     return table
 

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = expose(
         "inspect": ["inspect_cells"],
         "label_origin": ["origin_of_labels"],
         "numbers": ["as_table", "numbers_of_file", "numbers_of_labels"],
+        "terms": ["about_terms", "terms_of"],
         "summary": ["cells_per_type", "data_remarks", "data_summary", "label_rows"],
     },
 )

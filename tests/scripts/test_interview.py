@@ -63,6 +63,7 @@ def test_table_and_outputs(tmp_path, small_cells, said):
         "cells_in_plane.csv",
         "data_remarks.csv",
         "cells_per_type.csv",
+        "cell_type_terms.csv",
         "run_interview.json",
         "cells_per_type.png",
         "counts_and_genes.png",
@@ -348,3 +349,22 @@ def test_cells_without_a_group_are_suspicious(tmp_path, small_cells):
     found = inspect(tmp_path / "cells.h5ad", group_key="donor")
     assert found.suspicious[0].startswith("groups are missing for 60 of 120 cells")
     assert found.cells.obs["group"].value_counts()["(no group)"] == 60
+
+
+def test_labels_are_shown_with_their_terms_and_what_has_none(tmp_path, small_cells):
+    names = {"B": "CD19+ B", "NK": "CD56+ NK", "T/x": "cluster 7"}
+    small_cells.obs["cell_type"] = small_cells.obs["cell_type"].astype(str).replace(names)
+    path = write_cells(tmp_path / "cells.npy", small_cells)
+    labels = sorted(small_cells.obs["cell_type"].unique())
+    values = values_of(run(path, tmp_path / "out"))
+    terms = pd.read_csv(tmp_path / "out/results/cell_type_terms.csv", keep_default_na=False)
+    assert sorted(terms["cell_type"]) == labels
+    alone = terms.loc[terms["term"] == "", "cell_type"].tolist()
+    with_term = terms.set_index("cell_type").loc["CD19+ B"]
+    assert with_term["term"] == "CL:0000236" and with_term["common_name"] == "B cell"
+    assert "cluster 7" in alone
+    assert f"{len(labels) - len(alone)} of {len(labels)} labels" in values["broader names"]
+    own = tmp_path / "own.csv"
+    own.write_text("label,term\n" + "".join(f"{label},T cell\n" for label in alone))
+    values = values_of(run(path, tmp_path / "again", cell_types=own))
+    assert values["broader names"] == "3 of 3 labels have a term of the Cell Ontology"
