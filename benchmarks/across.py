@@ -1,4 +1,4 @@
-"""Train on one data set, annotate others: what transfers, and what is called unknown.
+"""Train on one data set, annotate others: what transfers, and what is far or between.
 
     python -m benchmarks.across                        # prints tables
     python -m benchmarks.across --record               # also writes docs/records/across.json
@@ -35,7 +35,7 @@ from cellclassifier.data.read import CellsOptions, read_cells
 from cellclassifier.interface import GeneClassifier
 
 COMMAND = "python -m benchmarks.across"
-UNKNOWN = "(unknown)"
+FAR = "(far)"
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,15 @@ def shared_genes(cells: ad.AnnData, var: pd.DataFrame) -> ad.AnnData:
 def compare(title: str, model: GeneClassifier, path: Path | None) -> pd.DataFrame:
     """Print a file's own labels against the predicted types.
 
-    Returns a row per label: data, label, cells, named (most often), unknown (share).
+    Returns a row per label: data, label, cells, named (most often), far, between (shares), broad
+    (most often).
     """
     source = open_cells(path)
     labels = source.obs("cell_type")["cell_type"].to_numpy(str)
     match, share = find_genes(model, source.var, min_share=0)
     counts = match.align(next(source.chunks(source.n_cells)))
     table = annotate_chunk(model, counts, source.cell_names).table
-    predicted = np.where(table["known"], table["predicted"], UNKNOWN)
+    predicted = np.where(table["known"], table["predicted"], FAR)
     cross = pd.crosstab(pd.Series(labels, name="own label"), predicted)
     found = f"{match.found.mean():.0%} of the genes, {share:.0%} of their importance"
     print_table(f"across on {title}: own labels against annotations; {found}", cross)
@@ -96,12 +97,19 @@ def compare(title: str, model: GeneClassifier, path: Path | None) -> pd.DataFram
     rows = pd.DataFrame(
         {
             "cells": grouped.size(),
-            "named": grouped["predicted"].agg(lambda names: names.value_counts().index[0]),
-            "unknown": 1 - grouped["known"].mean(),
+            "named": grouped["predicted"].agg(most_frequent),
+            "far": grouped["far"].mean(),
+            "between": grouped["between"].mean(),
+            "broad": grouped["broad"].agg(most_frequent),
         }
     )
     rows = rows.rename_axis("label").reset_index()
     return rows.assign(data=f"{title} ({found})").sort_values("cells", ascending=False)
+
+
+def most_frequent(names: pd.Series) -> str:
+    """The most frequent of some names."""
+    return names.value_counts().index[0]
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def rejection(table: pd.DataFrame, data: str) -> Figure:
     axes.invert_xaxis()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("share of test cells kept (the most novel are refused first)")
+    axes.set_xlabel("share of test cells kept (those of highest entropy are refused first)")
     axes.set_ylabel("accuracy of the kept cells")
     bare(axes)
     axes.legend(frameon=False, loc="lower right")
