@@ -53,7 +53,7 @@ class Config:
     cells: Path | None = None
     """.npy or .h5ad; default: the real data sets beside the repository"""
 
-    methods: tuple[str, ...] = ("logistic_regression", "random_forest")
+    methods: tuple[str, ...] = ("logistic_regression",)
     """baselines to measure"""
 
     seed: int = REPORTED_SEED
