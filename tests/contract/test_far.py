@@ -106,3 +106,20 @@ def test_studies_of_training_cells_are_left_out_in_turn(name):
     expected = Profiles.fit(cells, targets.labels, x.obs["study"].to_numpy(str))
     np.testing.assert_array_equal(model.type_profiles_.means, expected.means)
     np.testing.assert_array_equal(model.type_profiles_.thresholds, expected.thresholds)
+
+
+@pytest.mark.parametrize("name", [n for n in GENES if n in ("logistic_regression", "gbdt")])
+def test_broad_names_alone_are_averaged_over_neighbours(name):
+    """In chunks of any size; "cell" holds for all three types, whatever the average."""
+    model = trained(name)
+    match = model.match(known_cells().var)
+    smooth = FirstPass.over(model, in_chunks(40), match.align, N_CELLS, smooth_broad=True)
+    plain, found = annotated(model, N_CELLS), annotated(model, 33, smooth)
+    own = plain.columns.drop(["broad", "broad_probability"])
+    pd.testing.assert_frame_equal(found[own], plain[own])
+    cells = match.align(new_file().X)
+    near = smooth.view.near(cells, np.arange(N_CELLS))
+    p = model.predict_proba(cells)
+    expected = (p + 3 * (near @ p) / 15) / 4
+    np.testing.assert_allclose(smooth.smoothed(p, near), expected, atol=1e-6)
+    np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)

@@ -54,3 +54,13 @@ def test_of_all_certain_names_none_is_finer(weights, certainty):
         assert sure == pytest.approx(row[MEMBERS[one]].sum())
         if certain:  # else rounding alone lets the name of all labels through
             assert (MEMBERS[one].sum(), -sure) == pytest.approx(min(certain), abs=1e-5)
+
+
+def test_names_for_several_labels_may_be_summed_from_other_probabilities():
+    """A single label's name never: averages over neighbours ruin fine types."""
+    members = np.array([[True, False, False], [True, True, False], [True, True, True]])
+    own = np.array([[0.5, 0.2, 0.3], [0.85, 0.1, 0.05]])
+    others = np.array([[0.95, 0.0, 0.05], [0.1, 0.1, 0.8]])
+    names, probability = finest_names(own, members, 0.8, others)
+    assert names.tolist() == [1, 0]
+    np.testing.assert_allclose(probability, [0.95, 0.85])
