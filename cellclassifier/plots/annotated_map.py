@@ -25,6 +25,7 @@ from cellclassifier.plots.style import (
 
 FEWEST_CELLS = 4  # that a UMAP can be made of
 FADED = 0.3  # opacity of cells of no known type
+MOSTLY = 0.5  # of a predicted type's cells, like no known type, to be said beside its name
 MOST_LISTED = 8  # types that are too rare to be named there
 SMALLEST_SHARE = 0.01  # of the cells, for a type to be named on the map
 BASIS = "X_umap"
@@ -70,9 +71,12 @@ def annotated_map(places: np.ndarray, table: pd.DataFrame, shown: np.ndarray) ->
     _draw(right, cells, "probability", None, vmin=0, vmax=1, colorbar_loc=None)
     figure.colorbar(ScalarMappable(), ax=right, shrink=0.8, label="probability of the prediction")
     _explain(left, shares, 1 - table["known"].mean())
-    title_above(figure, _title(table, shares, len(shown)))
+    strange = (~table["known"].astype(bool)).groupby(predicted.astype(str)).mean()
+    title_above(figure, _title(table, shares, strange, len(shown)))
     named = shares[shares >= SMALLEST_SHARE]
     texts = {name: f"{short(name)} {share:.0%}" for name, share in named.items()}
+    for name in named.index[strange[named.index] > MOSTLY]:
+        texts[name] += f" ({strange[name]:.0%} far)"
     label_clusters(left, places, obs["predicted"].to_numpy(str), texts, colors)
     return figure
 
@@ -96,7 +100,7 @@ def _draw(axes: Axes, cells: ad.AnnData, key: str, colors: dict | None, **look) 
 def _explain(axes: Axes, shares: pd.Series, unknown: float) -> None:
     """What a ring means, and which types are too rare to be named on the map."""
     ring = axes.scatter([], [], s=60, color="white", edgecolor=DARK_GREY)
-    words = [f"faded, with a ring: like no known type ({unknown:.1%})"]
+    words = [f"faded, with a ring: far, like no known type ({unknown:.1%})"]
     rare = [short(name) for name in shares.index[shares < SMALLEST_SHARE]]
     if rare:
         more = f" and {len(rare) - MOST_LISTED} more" if len(rare) > MOST_LISTED else ""
@@ -107,11 +111,15 @@ def _explain(axes: Axes, shares: pd.Series, unknown: float) -> None:
     axes.legend([ring], ["\n".join(textwrap.fill(line, 75) for line in words)], **look)
 
 
-def _title(table: pd.DataFrame, shares: pd.Series, n_shown: int) -> str:
+def _title(table: pd.DataFrame, shares: pd.Series, strange: pd.Series, n_shown: int) -> str:
+    """strange: share of each predicted type's cells that are like no known type."""
     cells = f"{len(table):,} cells"
     sample = "" if n_shown == len(table) else f"; {n_shown:,} of them are drawn"
+    first = shares.index[0]
+    doubt = ", most of them like no known type" if strange[first] > MOSTLY else ""
     return (
-        f"{short(shares.index[0])} is the most frequent prediction ({shares.iloc[0]:.0%} of "
-        f"{cells}{sample});\n{1 - table['known'].mean():.1%} of all cells look like no known type; "
+        f"{short(first)} is the most frequent prediction ({shares.iloc[0]:.0%} of "
+        f"{cells}{doubt}{sample});\n"
+        f"{1 - table['known'].mean():.1%} of all cells look like no known type; "
         f"the median probability of a prediction is {table['probability'].median():.2f}"
     )
