@@ -12,7 +12,7 @@ SYSTEMS := binary_rf.py "finetune_geneformer.py --quick" cellular.py "cellama.py
 SCRIPTS := "interview.py --umap" $(SYSTEMS) multiclass_baselines.py "compare.py --budget 2" report.py
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-all test-browser lint bench fuzz images docs-tables setup geneformer-files clean help
+.PHONY: run test test-all test-browser lint bench fuzz images docs-tables setup ready-model geneformer-files clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -46,6 +46,9 @@ fuzz: $(VENV)/.run  ## set up, damage files for MINUTES=10 and read them (docs/s
 
 images: $(VENV)/.run  ## remake the README's plots
 	$(BIN)/python -m benchmarks.images
+
+ready-model: $(VENV)/.dev  ## train the package's model of blood: CELLS="cells.npy pbmc3k.h5ad ifnb_2800.h5ad"
+	$(BIN)/python -m bundled.ready_model --cells $(CELLS)
 
 docs-tables: $(VENV)/.run  ## remake the docs' tables of figures from docs/records
 	$(BIN)/python -m benchmarks.docs_tables

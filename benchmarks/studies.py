@@ -26,15 +26,18 @@ import numpy as np
 import pandas as pd
 import tyro
 
-from benchmarks.common import OUTPUT, print_table
+from benchmarks.common import OUTPUT, ROOT, print_table
 from benchmarks.data_sets import REPORTED_SEED
 from benchmarks.leaving_out.cells import STUDIES, Study, left_out, split, training_cells
-from benchmarks.leaving_out.others import OTHERS, aligned
+from benchmarks.leaving_out.figure import MEAN, accuracy_of_studies
+from benchmarks.leaving_out.others import CELLTYPIST, OTHERS, aligned
 from benchmarks.leaving_out.scores import file_of, near_in, scored, scored_broadly
 from benchmarks.leaving_out.strangers import strangers
 from benchmarks.records import write_record
+from cellclassifier.data.marker_labels import by_markers
 from cellclassifier.models.baselines.recipes import RECIPES
 from cellclassifier.models.methods import EVERY, make_method, require_known
+from cellclassifier.output.files import write_figure
 from cellclassifier.trust.neighbours import smoothed
 
 COMMAND = "python -m benchmarks.studies"
@@ -49,7 +52,9 @@ METHODS = (
     "marker_network",
 )
 FOLDER = OUTPUT / "studies"
-MEAN = "mean"
+FIGURE = ROOT / "docs" / "images" / "studies.png"
+# CellTypist's probabilities are each type's own, so that no sum of them is one; it is a process.
+OF_NO_SUM = dict.fromkeys(("broad_right", "kept", "broad_ece", "cpu_seconds"))
 WITHOUT_SEED = 0  # of methods of which nothing is random
 
 
@@ -93,12 +98,18 @@ class LeftOut:
         return near_in(file_of(self.known, self.cells))
 
     def scores(self, types: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-        """Of single cells, and of cells averaged over their neighbours (averaged_...)."""
+        """Of single cells, and of cells averaged over their neighbours (averaged_...).
+
+        markers_accuracy: averaged, of labels that the cells' counts of CD4 and CD8 do not
+        contradict.
+        """
         labels = self.cells.obs["cell_type"].to_numpy(str)
         averaged = smoothed(probabilities, self.near, probabilities)
         row = scored(probabilities, types, labels)
         row |= {f"averaged_{k}": v for k, v in scored(averaged, types, labels).items()}
         row |= scored_broadly(averaged, types, labels)
+        agreed = by_markers(self.cells, labels)
+        row |= {"markers_accuracy": scored(averaged, types, agreed)["accuracy"]}
         return row | {"n_known": int(np.isin(labels, types).sum()), "n_cells": len(labels)}
 
 
@@ -174,9 +185,10 @@ def kept(trial: LeftOut, seeds) -> list[dict]:
         path = answers_of(method, trial.study, seed)
         if path.exists():
             with np.load(path, allow_pickle=False) as stored:
-                scores = trial.scores(stored["types"].astype(str), stored["probabilities"])
-                key = {"method": method, "study": trial.study.name, "seed": seed}
-                rows.append(key | scores | {"cpu_seconds": float(stored["seconds"])})
+                row = {"method": method, "study": trial.study.name, "seed": seed}
+                row |= trial.scores(stored["types"].astype(str), stored["probabilities"])
+                row |= {"cpu_seconds": float(stored["seconds"])}
+                rows.append(row | (OF_NO_SUM if method == CELLTYPIST else {}))
     return rows
 
 
@@ -202,6 +214,7 @@ def _record(config: Config, table: pd.DataFrame, found: list[pd.DataFrame]) -> N
     seeds = list(range(config.seed, config.seed + config.n_seeds))
     data = {study.name: _described(study) for study in STUDIES}
     print(write_record("studies", COMMAND, with_means(table), seeds, data))
+    write_figure(FIGURE, accuracy_of_studies(with_means(table)))
     if found:
         print(write_record("strangers", COMMAND, pd.concat(found), seeds[:1], data))
 

@@ -34,7 +34,7 @@ STRANGERS = """- Other tissues, other species, leukaemia: nothing of it was seen
 
 
 def card(facts: dict, measured: list[dict]) -> str:
-    """Markdown; facts: what model.json keeps of the training; measured: rows of the record."""
+    """Markdown; facts: the content of model.json; measured: rows of the record of studies."""
     sections = {
         "How to use it": USAGE,
         "Trained on": _studies(facts),

@@ -2,6 +2,7 @@
 
     python -m bundled.ready_model --cells cells.npy pbmc3k.h5ad ifnb_2800.h5ad
     make ready-model CELLS="cells.npy pbmc3k.h5ad ifnb_2800.h5ad"
+    python -m bundled.ready_model                # the card alone, after studies were measured anew
 
 Writes cellclassifier/annotation/ready_model/, whose card says what it knows, how it was measured
 (docs/records/studies.json) and where the cells are to be had.
@@ -16,15 +17,16 @@ import anndata as ad
 import tyro
 
 from benchmarks.leaving_out.cells import at_common_level, split
+from benchmarks.leaving_out.figure import MEAN
 from benchmarks.records import read_record
 from bundled.ready_card import card
+from cellclassifier import model_folder
 from cellclassifier.annotation.ready import FOLDER
 from cellclassifier.data.cell_types import known_cell_types
-from cellclassifier.interface import GeneClassifier
-from cellclassifier.model_folder import CARD
 from cellclassifier.models.methods import make_method
 from cellclassifier.output.files import write_text
 
+METHOD = "marker_network"
 LARGEST = 2_000_000  # bytes
 
 
@@ -32,11 +34,15 @@ LARGEST = 2_000_000  # bytes
 class Config:
     """Options of the training."""
 
-    cells: tuple[Path, ...]
-    """the studies, whose labels are joined at the common level of the Cell Ontology"""
+    cells: tuple[Path, ...] = ()
+    """the studies, whose labels are joined at the common level of the Cell Ontology; none: write
+    limits and card again"""
 
-    method: str = "augmented_network"
+    method: str = METHOD
     """the method that names cells of other laboratories best (docs/studies.md)"""
+
+    n_genes: int = 1800
+    """genes to select: all that have room in 2 MB"""
 
     seed: int = 42
     """of the training and validation cells, and of the fit"""
@@ -47,51 +53,55 @@ class Config:
 
 def main(config: Config) -> None:
     """Train, save, and write the card."""
-    cells = at_common_level(*config.cells)
-    train, val = (cells[rows].copy() for rows in split(cells, config.seed))
-    model = make_method(config.method, seed=config.seed)
-    model.fit(train, _labels(train), (val, _labels(val)))
-    facts = {
-        "data": cells.uns["source"],
-        "split": config.seed,
-        "n_cells": {"train": _sizes(train), "val": _sizes(val)},
-        "terms": _terms(model),
-        "limits": limits(model, cells),
-    }
-    model.save(config.output, **facts)
-    write_text(config.output / CARD, card(facts, studies()))
+    if config.cells:
+        _train(config)
+    description = model_folder.read_description(config.output)
+    description["limits"] = limits(description)
+    model_folder.seal(config.output, description)
+    write_text(config.output / model_folder.CARD, card(description, studies()))
     size = sum(path.stat().st_size for path in config.output.iterdir())
     print(f"{config.output}: {size:,} bytes")
     if size > LARGEST:
         raise SystemExit(f"more than {LARGEST:,} bytes: fewer genes or networks")
 
 
-def limits(model: GeneClassifier, cells: ad.AnnData) -> list[str]:
-    """What is said whenever the model is used."""
+def _train(config: Config) -> None:
+    cells = at_common_level(*config.cells)
+    train, val = (cells[rows].copy() for rows in split(cells, config.seed))
+    model = make_method(config.method, seed=config.seed, n_genes=config.n_genes)
+    model.fit(train, _labels(train), (val, _labels(val)))
+    known = known_cell_types()
+    model.save(
+        config.output,
+        data=cells.uns["source"],
+        split=config.seed,
+        n_cells={"train": _sizes(train), "val": _sizes(val)},
+        terms={name: known.term_of(name) for name in model.classes_.tolist()},
+    )
+
+
+def limits(description: dict) -> list[str]:
+    """What is said whenever the model is used; description: the content of model.json."""
     shares = [row["averaged_accuracy"] for row in studies()]
+    n_cells = sum(sum(cells.values()) for cells in description["n_cells"].values())
+    types = description["types"]
     return [
-        f"This is the ready model of blood: it names {len(model.classes_)} types of human blood "
-        f"cells ({', '.join(model.classes_)}), and learned from {cells.n_obs:,} cells of "
-        f"{cells.obs['study'].nunique()} studies.",
-        f"Where whole studies were left out of training it named {min(shares):.0%} to "
-        f"{max(shares):.0%} of their cells as their authors did; most of the others are CD4 and "
-        "CD8 T cells taken for each other.",
-        "It knows no other tissue, species or finer type (memory, regulatory, plasma cells, ...): "
-        "what is far from all it knows is marked, look at that first. Train on cells like yours "
-        "for more.",
+        f"This is the ready model of blood: it names {len(types)} types of human blood cells "
+        f"({', '.join(types)}), and learned from {n_cells:,} cells of "
+        f"{len(description['data']['studies'])} studies.",
+        f"Where whole studies were left out of training, it named {min(shares):.0%} to "
+        f"{max(shares):.0%} of their cells as their authors did; most others are CD4 and CD8 T "
+        "cells taken for each other.",
+        "It knows no other tissue, species or finer type (memory, regulatory, plasma cells, ...). "
+        "What is far from all it knows is marked: look at that first. Cells like yours make a "
+        "better model.",
     ]
 
 
 def studies() -> list[dict]:
     """Rows of the record of leaving studies out, of the model's method, mean not among them."""
     rows = read_record("studies")["rows"]
-    method = Config.__dataclass_fields__["method"].default
-    return [row for row in rows if row["method"] == method and row["study"] != "mean"]
-
-
-def _terms(model: GeneClassifier) -> dict[str, str | None]:
-    known = known_cell_types()
-    return {name: known.term_of(name) for name in model.classes_.tolist()}
+    return [row for row in rows if row["method"] == METHOD and row["study"] != MEAN]
 
 
 def _labels(cells: ad.AnnData):

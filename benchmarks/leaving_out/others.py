@@ -1,6 +1,6 @@
-"""Other people's way: plain logistic regression, and CellTypist, on the same cells.
+"""Ways that are no methods of this repository, on the same cells: plain regression, CellTypist.
 
-Both see the training cells and those that our methods choose by; nothing of them is random.
+They see the training cells and those that our methods choose by; nothing of them is random.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.common import ROOT, run_measured
+from benchmarks.leaving_out.candidates import nearest_cells, steady_regression
 from cellclassifier.data.features import log_normalize
 from cellclassifier.data.gene_counts import total_counts
 from cellclassifier.data.match_genes import match_genes
 
 ENVIRONMENT = ROOT / ".venv-celltypist"
 PLAIN, CELLTYPIST = "plain_regression", "celltypist"
-LARGEST_FACTOR = 100  # of plain regression's steps
+N_STEPS = 100  # at most, of plain regression: the default of scikit-learn
 
 
 def aligned(known: ad.AnnData, cells: ad.AnnData) -> tuple[ad.AnnData, ad.AnnData]:
@@ -30,7 +31,7 @@ def aligned(known: ad.AnnData, cells: ad.AnnData) -> tuple[ad.AnnData, ad.AnnDat
     match = match_genes(*names, cells.var)
     counts = match.align(cells.X).counts[:, match.found]
     var = pd.DataFrame(index=names[0][match.found])
-    obs = known.obs[["cell_type"]].astype(str)
+    obs = known.obs[["cell_type", "study"]].astype(str)
     return (
         ad.AnnData(known.X[:, match.found].copy(), obs=obs, var=var),
         ad.AnnData(counts, obs=pd.DataFrame(index=cells.obs_names), var=var),
@@ -40,7 +41,7 @@ def aligned(known: ad.AnnData, cells: ad.AnnData) -> tuple[ad.AnnData, ad.AnnDat
 def plain_regression(known: ad.AnnData, cells: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
     """Types, and probabilities (n_cells, n_types): scikit-learn's defaults on log-CP10k."""
     values = [log_normalize(each.X, total_counts(each.X)) for each in (known, cells)]
-    model = LogisticRegression(max_iter=LARGEST_FACTOR).fit(values[0], known.obs["cell_type"])
+    model = LogisticRegression(max_iter=N_STEPS).fit(values[0], known.obs["cell_type"])
     return model.classes_.astype(str), model.predict_proba(values[1])
 
 
@@ -66,4 +67,9 @@ def celltypist_python() -> Path:
     return python
 
 
-OTHERS = {PLAIN: plain_regression, CELLTYPIST: celltypist}
+OTHERS = {
+    PLAIN: plain_regression,
+    CELLTYPIST: celltypist,
+    "nearest_cells": nearest_cells,
+    "steady_regression": steady_regression,
+}

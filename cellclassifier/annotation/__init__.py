@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = expose(
         "model": ["about", "find_genes", "load_annotator", "load_model"],
         "first_pass": ["FirstPass"],
         "naming": ["Naming"],
+        "ready": ["load_ready", "smoothing_by_default"],
         "predict": ["annotate_chunk", "say_if_many_are_far", "summarize", "totals"],
         "for_scanpy": ["obs_columns", "obsm_columns", "uns_of"],
         "voting": ["Clusters", "cluster_table"],

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cellclassifier.annotation.first_pass import SEED, FirstPass
+from cellclassifier.annotation.first_pass import SEED, FirstPass, Smooth
 from cellclassifier.annotation.for_scanpy import (
     SPACE,
     obs_columns,
@@ -33,6 +33,7 @@ from cellclassifier.annotation.predict import (
     summarize,
     totals,
 )
+from cellclassifier.annotation.ready import load_ready, smoothing_by_default
 from cellclassifier.annotation.voting import Clusters
 from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
@@ -51,13 +52,13 @@ log = logging.getLogger(__name__)
 
 def annotate(
     adata: ad.AnnData,
-    model: GeneClassifier | Path | str,
+    model: GeneClassifier | Path | str | None = None,
     *,
     layer: str | None = None,
     min_genes_found: float = 0.5,
     certainty: float = CERTAINTY,
     cell_types: CellTypes | None = None,
-    smooth_broad: bool = False,
+    smooth: Smooth | None = None,
     majority_voting: str | None = None,
     chunk_cells: int = 10_000,
     jobs: int | None = None,
@@ -86,15 +87,16 @@ def annotate(
     looked at ``chunk_cells`` at a time. A view becomes a copy of its own, as whenever obs of
     a view is written; what is backed by a file is read from there, and the file is not changed.
 
-    model: a fitted model, or the folder of a saved one; layer: where the raw counts are, "raw" for
-    ``adata.raw``, default X, or where they are found (see ``find_counts``); min_genes_found: least
-    share of the model's genes, by importance; certainty: probability that a broader name must
-    reach; cell_types: labels and their terms, from ``data.known_cell_types``, default: the bundled
-    ones; smooth_broad: average probabilities over a cell's 15 neighbours in the file for names that
-    hold for several types; majority_voting: a column of ``obs`` whose groups vote, or "leiden", for
-    clusters that are found here: obs["majority_voting"] and the share of the cluster that agrees;
-    jobs: threads, default: those the model has, all cores for a model read
-    from its folder.
+    model: a fitted model, or the folder of a saved one, default: the ready model of blood, which
+    says what it knows; layer: where the raw counts are, "raw" for ``adata.raw``, default X, or
+    where they are found (see ``find_counts``); min_genes_found: least share of the model's genes,
+    by importance; certainty: probability that a broader name must reach; cell_types: labels and
+    their terms, from ``data.known_cell_types``, default: the bundled ones; smooth: "broad" averages
+    probabilities over a cell's 15 neighbours in the file for names that hold for several types,
+    "all" for every name, default "all" of the ready model, else "nothing"; majority_voting: a
+    column of ``obs`` whose groups vote, or "leiden", for clusters that are found here:
+    obs["majority_voting"] and the share of the cluster that agrees; jobs: threads, default: those
+    the model has, all cores for a model read from its folder.
 
     Returns a row per predicted type (see ``summarize``).
     Raises InputError, in one sentence, for values that are no raw counts, too few known genes, or
@@ -103,13 +105,12 @@ def annotate(
     _require_positive(chunk_cells=chunk_cells, jobs=jobs)
     try:
         source = _counts_of(adata, layer)
+        smooth = smooth or smoothing_by_default(model)
         model = _ready(model, jobs)
         match, share = find_genes(model, source.var, min_genes_found)
         naming = Naming.of(model.classes_, certainty, cell_types)
         clusters = majority_voting and Clusters.wanted(majority_voting, partial(_column, adata))
-        first = FirstPass.over(
-            model, source.chunks(chunk_cells), match.align, adata.n_obs, smooth_broad
-        )
+        first = FirstPass.over(model, source.chunks(chunk_cells), match.align, adata.n_obs, smooth)
         first = clusters.ready(first) if clusters else first
         annotator = partial(annotate_chunk, model, naming=naming, first=first)
         result = _annotate_chunks(annotator, match, source.chunks(chunk_cells), adata.n_obs)
@@ -175,9 +176,9 @@ def _column(adata: ad.AnnData, key: str, option: str) -> np.ndarray:
     return as_column_of_texts(adata.obs[key], f"obs[{key!r}]")
 
 
-def _ready(model: GeneClassifier | Path | str, jobs: int | None) -> GeneClassifier:
-    if isinstance(model, Path | str):
-        model = load_annotator(model)
+def _ready(model: GeneClassifier | Path | str | None, jobs: int | None) -> GeneClassifier:
+    if model is None or isinstance(model, Path | str):
+        model = load_ready() if model is None else load_annotator(model)
         jobs = jobs or available_cores()
     require_annotator(model, "the model")
     if jobs:

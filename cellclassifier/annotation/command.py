@@ -25,7 +25,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -51,8 +51,9 @@ log = logging.getLogger(__name__)
 class Config(CommonOptions):
     """Options of annotation."""
 
-    model: Path
-    """folder of a saved model, for instance model_output/models/soft_vote"""
+    model: Path | None = None
+    """folder of a saved model, for instance model_output/models/soft_vote; default: the ready model
+    of blood (PBMC), which says what it knows"""
 
     cells: tuple[Path, ...] = ()
     """files with raw counts: .npy, .h5ad, .zarr, .loom, .csv, .tsv, 10x .h5 or matrix folder, or a
@@ -70,8 +71,10 @@ class Config(CommonOptions):
     cell_types: Path | None = None
     """CSV of labels and their Cell Ontology terms (label, term), beside the known ones"""
 
-    smooth_broad: bool = False
-    """average over 15 neighbours in the file for broader names, which are then oftener right"""
+    smooth: Literal["nothing", "broad", "all"] | None = None
+    """average probabilities over a cell's 15 neighbours in the file: for broader names, which are
+    then oftener right, or for all, which blurs fine types; default: all with the ready model, else
+    nothing"""
 
     majority_voting: str | None = None
     """also let clusters vote: a column of obs, or "leiden" (needs igraph); predictions stay"""
@@ -93,7 +96,7 @@ def main(config: Config) -> dict[str, pd.DataFrame]:
     record = output.RunRecord("annotate", config, output.Output(config.output))
 
     with record.step("model"):
-        model = annotation.load_annotator(config.model)
+        model = annotation.load_annotator(config.model) if config.model else annotation.load_ready()
         model.use_jobs(config.jobs or available_cores())
         known = data.known_cell_types(config.cell_types)
         naming = annotation.Naming.of(model.classes_, config.certainty, known)
@@ -171,7 +174,11 @@ def _annotate(
     clusters = _clusters(config, source)
     chunks = partial(source.chunks, config.chunk_cells)
     first = annotation.FirstPass.over(
-        model, chunks(), match.align, source.n_cells, config.smooth_broad
+        model,
+        chunks(),
+        match.align,
+        source.n_cells,
+        config.smooth or annotation.smoothing_by_default(config.model),
     )
     first = clusters.ready(first) if clusters else first
     start, known = 0, (model.classes_, source.n_cells, config.seed, config.write_h5ad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,6 +16,8 @@ from cellclassifier.trust.far import Profiles
 from cellclassifier.trust.file_view import FileView
 from cellclassifier.trust.neighbours import FEWEST_CELLS, sample_of, sampled_rows
 
+Smooth = Literal["nothing", "broad", "all"]
+Smooth = Literal["nothing", "broad", "all"]
 SEED = 42  # of the sample, so that a file is annotated alike every time
 CHUNK_CELLS = 10_000
 
@@ -24,13 +27,15 @@ class FirstPass:
     """What a sample of a file tells of each of its cells.
 
     profiles, view: None of a model that learned no profiles; of_sample: calibrated probabilities
-    of the sampled cells, (n_sample, n_types), where broad names are averaged over neighbours;
-    keeps_places: whether cells are placed in the file's own space, too, to find clusters there.
+    of the sampled cells, (n_sample, n_types), where any names are averaged over neighbours; smooth:
+    which of them are: none ("nothing"), those of several types ("broad"), or "all"; keeps_places:
+    whether cells are placed in the file's own space, too, to find clusters there.
     """
 
     profiles: Profiles | None = None
     view: FileView | None = None
     of_sample: np.ndarray | None = None
+    smooth: Smooth = "nothing"
     keeps_places: bool = False
 
     @classmethod
@@ -40,28 +45,29 @@ class FirstPass:
         chunks: Iterable[sp.csr_matrix],
         align: Callable[[sp.csr_matrix], GeneCounts],
         n_cells: int,
-        smooth_broad: bool = False,
+        smooth: Smooth = "nothing",
     ) -> FirstPass:
         """Look at up to 20,000 of a file's cells; the same ones whatever the chunks.
 
-        chunks: the file's raw counts; align: gives those of the model's genes; smooth_broad:
-        whether broad names will be averaged over neighbours.
+        chunks: the file's raw counts; align: gives those of the model's genes; smooth: which names
+        will be averaged over neighbours.
         """
         if model.type_profiles_ is None:
             return cls()
         rows = sampled_rows(n_cells, SEED)
-        return cls.of_sample_at(model, sample_of(chunks, rows, align), rows, smooth_broad)
+        return cls.of_sample_at(model, sample_of(chunks, rows, align), rows, smooth)
 
     @classmethod
     def of_sample_at(
-        cls, model: GeneClassifier, sample: GeneCounts, rows: np.ndarray, smooth_broad: bool = False
+        cls, model: GeneClassifier, sample: GeneCounts, rows: np.ndarray, smooth: Smooth = "nothing"
     ) -> FirstPass:
         """From cells of the model's genes; rows: their places in the file, sorted."""
         if model.type_profiles_ is None:
             return cls()
         view = model.type_profiles_.view(sample, rows, model.jobs)
-        is_of_use = smooth_broad and view.neighbours is not None
-        return cls(model.type_profiles_, view, _probabilities(model, sample) if is_of_use else None)
+        is_of_use = smooth != "nothing" and view.neighbours is not None
+        of_sample = _probabilities(model, sample) if is_of_use else None
+        return cls(model.type_profiles_, view, of_sample, smooth)
 
     def look(self, cells: GeneCounts, rows: np.ndarray) -> tuple[np.ndarray, sp.csr_matrix | None]:
         """Whether cells are far from all known types, (n_cells,) bool, and their neighbours.
@@ -74,7 +80,7 @@ class FirstPass:
         return self.profiles.is_far(self.view.score(cells, near), self.view), near
 
     def smoothed(self, probabilities: np.ndarray, near: sp.csr_matrix | None) -> np.ndarray:
-        """Probabilities for broad names; as they are where that was not asked for."""
+        """Averaged over neighbours; as they are where that was not asked for."""
         if self.of_sample is None:
             return probabilities
         return self.view.smoothed(probabilities, near, self.of_sample)

@@ -75,14 +75,16 @@ def annotate_chunk(
             f"this {model.method} gives no probabilities, as its numbers are too large: train and "
             "save it again"
         )
-    place, second = _two_best(probabilities)
-    rows = np.arange(len(place))
+    rows = np.arange(len(cells))
     if first is None:
         first = FirstPass.of_sample_at(model, cells, rows)
+    is_far, near = (None, None) if first.view is None else first.look(cells, start + rows)
+    averaged = first.smoothed(probabilities, near)
+    if first.smooth == "all":
+        probabilities = averaged
+    place, second = _two_best(probabilities)
     space, far, hesitates = _beside_known_cells(model, outputs, place)
-    near = None
-    if first.view is not None:
-        far, near = first.look(cells, start + rows)
+    far = far if is_far is None else is_far
     has_counts = cells.totals > 0
     far &= has_counts
     known, between = has_counts & ~far, has_counts & ~far & hesitates
@@ -99,7 +101,7 @@ def annotate_chunk(
         }
     )
     naming = naming or Naming.of(model.classes_)
-    table = table.join(naming.columns(probabilities, first.smoothed(probabilities, near)))
+    table = table.join(naming.columns(probabilities, averaged))
     table["far"], table["between"] = far, between
     return Annotations(table, probabilities.astype(np.float32), space, first.own_places(cells))
 

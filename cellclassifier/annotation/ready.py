@@ -23,6 +23,15 @@ def load_ready() -> GeneClassifier:
     return load_annotator(FOLDER)
 
 
+def smoothing_by_default(model: object | None) -> str:
+    """What is averaged over neighbours if nobody says: of the ready model, all; else nothing.
+
+    The ready model's types are all common ones, which neighbours share; naive and memory T cells
+    are neighbours, too.
+    """
+    return "all" if model is None else "nothing"
+
+
 def limits() -> list[str]:
     """What it knows, how it was measured, and what it does not know, in sentences."""
     return read_description(FOLDER)["limits"]
