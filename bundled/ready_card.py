@@ -45,7 +45,7 @@ def card(facts: dict, measured: list[dict]) -> str:
         "not part of it.",
     }
     parts = [FRONT_MATTER, "# The ready model of blood (PBMC)", " ".join(facts["limits"][:1])]
-    parts += [f"## {name}\n\n{text}" for name, text in sections.items()]
+    parts += [f"## {name}\n\n{text}" for name, text in sections.items() if text]
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,6 +68,8 @@ def _types(facts: dict) -> str:
 
 
 def _scores(measured: list[dict]) -> str:
+    if not measured:
+        return ""
     text = (
         "The same method, trained on the other laboratories' cells alone. Averaged: probabilities "
         "are averaged over a cell's 15 neighbours in its file, as `annotate` does with this model. "

@@ -18,6 +18,7 @@ import tyro
 
 from benchmarks.leaving_out.cells import at_common_level, split
 from benchmarks.leaving_out.figure import MEAN
+from benchmarks.records import FOLDER as RECORDS
 from benchmarks.records import read_record
 from bundled.ready_card import card
 from cellclassifier import model_folder
@@ -82,24 +83,36 @@ def _train(config: Config) -> None:
 
 def limits(description: dict) -> list[str]:
     """What is said whenever the model is used; description: the content of model.json."""
-    shares = [row["averaged_accuracy"] for row in studies()]
     n_cells = sum(sum(cells.values()) for cells in description["n_cells"].values())
-    types = description["types"]
+    types, n_studies = description["types"], len(description["data"]["studies"])
     return [
         f"This is the ready model of blood: it names {len(types)} types of human blood cells "
-        f"({', '.join(types)}), and learned from {n_cells:,} cells of "
-        f"{len(description['data']['studies'])} studies.",
-        f"Where whole studies were left out of training, it named {min(shares):.0%} to "
-        f"{max(shares):.0%} of their cells as their authors did; most others are CD4 and CD8 T "
-        "cells taken for each other.",
+        f"({', '.join(types)}), and learned from {n_cells:,} cells of {n_studies} studies.",
+        *_measured(),
         "It knows no other tissue, species or finer type (memory, regulatory, plasma cells, ...). "
         "What is far from all it knows is marked: look at that first. Cells like yours make a "
         "better model.",
     ]
 
 
+def _measured() -> list[str]:
+    shares = [row["averaged_accuracy"] for row in studies()]
+    if not shares:
+        return []
+    return [
+        f"Where whole studies were left out of training, it named {min(shares):.0%} to "
+        f"{max(shares):.0%} of their cells as their authors did; most others are CD4 and CD8 T "
+        "cells taken for each other."
+    ]
+
+
 def studies() -> list[dict]:
-    """Rows of the record of leaving studies out, of the model's method, mean not among them."""
+    """Rows of the record of leaving studies out, of the model's method, mean not among them.
+
+    None before ``python -m benchmarks.studies --record`` was run.
+    """
+    if not (RECORDS / "studies.json").exists():
+        return []
     rows = read_record("studies")["rows"]
     return [row for row in rows if row["method"] == METHOD and row["study"] != MEAN]
 

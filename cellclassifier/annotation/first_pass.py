@@ -17,7 +17,6 @@ from cellclassifier.trust.file_view import FileView
 from cellclassifier.trust.neighbours import FEWEST_CELLS, sample_of, sampled_rows
 
 Smooth = Literal["nothing", "broad", "all"]
-Smooth = Literal["nothing", "broad", "all"]
 SEED = 42  # of the sample, so that a file is annotated alike every time
 CHUNK_CELLS = 10_000
 
