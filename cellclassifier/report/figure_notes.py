@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cellclassifier.plots.style import first_word, in_a_line
+from cellclassifier.plots.style import in_a_line
 from cellclassifier.report import about_results, about_trials
 from cellclassifier.report.about_results import Known
 from cellclassifier.report.found import Found
@@ -74,7 +74,7 @@ def _auroc(found: Found, known: Known) -> Note | None:
     worst = rows.loc[rows["Natural AUPRC"].idxmin()]
     return Note(
         "What is left of this at natural prevalence?",
-        f"{first_word(named(worst['Cell Type']))} is {percent(worst['Prevalence'])} of the cells: "
+        f"{named(worst['Cell Type'])} is {percent(worst['Prevalence'])} of the cells: "
         f"its AUROC of {worst['AUROC']:.2f} goes with an average precision of "
         f"{worst['Natural AUPRC']:.2f}.",
     )

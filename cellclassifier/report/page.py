@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from cellclassifier.plots.style import NO_GENES
 from cellclassifier.report import (
+    about_answers,
     about_data,
     about_errors,
     about_others,
@@ -46,7 +47,7 @@ def make_page(folder: Path, records: Path, title: str = TITLE) -> Page:
     figures = Figures(found, known)
     sections = (
         Section(
-            "short", "In two minutes", parts=_there(about_results.in_two_minutes(found, known))
+            "short", "In two minutes", parts=_there(about_answers.in_two_minutes(found, known))
         ),
         _data(found, known, figures),
         about_data.protocol_section(found),
