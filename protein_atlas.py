@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN_MISTAKES = 12
-QUICK = {"n_simulated": 80, "image_size": 160, "folds": 2, "n_trees": 25, "inner_folds": 3}
+QUICK = {"n_simulated": 80, "image_size": 128, "folds": 2, "n_trees": 20, "inner_folds": 3}
 NOT_IN_KEY = {"changes_results": False}
 
 
@@ -60,7 +60,7 @@ class Config(RunOptions, AtlasOptions, EmbeddingOptions, ImageOptions):
     """fetch EfficientNetB0 into efficientnet_files/, and stop"""
 
     quick: bool = field(default=False, metadata=NOT_IN_KEY)
-    """a first look: 80 simulated images of 160 pixels, 2 folds, 25 trees"""
+    """a first look: 80 simulated images of 128 pixels, 2 folds, 20 trees"""
 
 
 @dataclass(frozen=True, kw_only=True)

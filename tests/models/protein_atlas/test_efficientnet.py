@@ -14,7 +14,7 @@ from cellclassifier.data.simulated_images import SimulatedImages
 from cellclassifier.errors import InputError
 from cellclassifier.models.protein_atlas import efficientnet
 from cellclassifier.models.protein_atlas.efficientnet import MEAN, STD, EfficientNet
-from cellclassifier.models.protein_atlas.embedding import embed
+from cellclassifier.models.protein_atlas.embedding import embed, made_by, options_of
 from cellclassifier.models.protein_atlas.options import EmbeddingOptions
 
 IMAGES = SimulatedImages(3, 48, seed=1)
@@ -79,7 +79,7 @@ def test_it_is_the_networks_own_pooled_output(folder):
     with torch.inference_mode():
         found = network(pixel_values=torch.tensor(rgb[None], dtype=torch.float32)).pooler_output
     values = embed(IMAGES, options(folder)).values
-    np.testing.assert_allclose(values[1], found[0].numpy(), atol=1e-5 * float(found.max()))
+    np.testing.assert_allclose(values[1], found[0].numpy(), atol=2e-4 * float(found.max()))
 
 
 def test_an_untrained_network_is_refused(tmp_path):
@@ -106,7 +106,7 @@ def test_batches_change_nothing_but_the_last_digits(folder):
     network.batch_size = 2
     together = dict(network(IMAGES, [0, 1, 2]))
     for i in range(3):
-        np.testing.assert_allclose(together[i], alone[i], atol=1e-4 * alone[i].max())
+        np.testing.assert_allclose(together[i], alone[i], atol=2e-4 * alone[i].max())
 
 
 def test_images_of_two_sizes_go_in_two_batches(folder):
@@ -117,6 +117,25 @@ def test_images_of_two_sizes_go_in_two_batches(folder):
     network = EfficientNet(options(folder))
     network.batch_size = 8
     assert [i for i, _ in network(TwoSizes(), [0, 1, 2])] == [0, 1, 2]
+
+
+def test_new_images_need_the_weights_that_the_models_images_had(folder, tmp_path):
+    made = made_by(options(folder, fourth_channel=True))
+    again = options_of(made, EmbeddingOptions(weights=folder, device="cpu"))
+    assert again.embedding == "efficientnet" and again.fourth_channel
+    with pytest.raises(InputError, match="needs --weights FOLDER"):
+        options_of(made, EmbeddingOptions())
+    other = tiny(tmp_path / "other", sensible=False)
+    with pytest.raises(InputError, match=r"embedded by other weights, .* give the same --weights"):
+        options_of(made, EmbeddingOptions(weights=other))
+
+
+def test_features_of_a_network_are_kept_by_its_weights(folder, tmp_path):
+    first = embed(IMAGES, options(folder), tmp_path)
+    assert first.names[0] == "efficientnet_0" and len(first.names) == WIDTH
+    np.testing.assert_array_equal(embed(IMAGES, options(folder), tmp_path).values, first.values)
+    embed(IMAGES, options(folder, fourth_channel=True), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_folders_that_hold_no_b0(tmp_path, folder, monkeypatch):
