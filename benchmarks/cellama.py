@@ -2,7 +2,8 @@
 
     python -m benchmarks.cellama                     # bag, LSA and neighbours, gene-bert
     python -m benchmarks.cellama --minilm            # all-MiniLM-L6-v2, too, where it is at hand
-    python -m benchmarks.cellama --record            # also writes docs/records/cellama.json
+    python -m benchmarks.cellama --record            # also docs/records/cellama.json, of which
+                                                     # rows that were not run stay
 
 Three splits from 142 on. Seconds are those of the processor (user and system), one thread.
 Outputs, under benchmarks/output/cellama/: cellama.csv, and each method's rows as soon as they are.
@@ -20,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.common import OUTPUT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED, SORTED
-from benchmarks.records import write_record
+from benchmarks.records import FOLDER, read_record, write_record
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.read import read_cells
 from cellclassifier.models.cellama.classifier import CellamaClassifier
@@ -32,8 +33,8 @@ from cellclassifier.protocol.splits import split_all
 
 COMMAND = "python -m benchmarks.cellama"
 VARIANTS = {
-    "bag, softmax (default)": {},
-    "bag of 128 genes, softmax": {"n_top": 128},
+    "bag of 128 genes, softmax (default)": {},
+    "bag of 64 genes, softmax": {"n_top": 64},
     "bag without labels (LSA), 15 neighbours": {"fine_tune": "none", "head": "neighbours"},
     "gene-bert, softmax": {"encoder": "gene-bert"},
 }
@@ -77,13 +78,23 @@ def main(config: Config) -> None:
     for name, chosen in wanted.items():
         with threadpool_limits(1):
             found = [one_split(cells, parts[split], split, chosen) for split in parts.columns]
-        rows.append({"variant": name} | summary(pd.DataFrame(found)))
+        rows.append({"variant": name, "n_splits": len(found)} | summary(pd.DataFrame(found)))
         write_csv(OUTPUT / "cellama" / "cellama.csv", pd.DataFrame(rows))
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     print_table("CELLama: encoders and heads", table)
     if config.record:
+        table = with_recorded(table)
         print(write_record("cellama", COMMAND, table, list(parts.columns), about(cells)))
+
+
+def with_recorded(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the recorded rows of variants that were not run, in the order of all."""
+    if (FOLDER / "cellama.json").exists():
+        known = pd.DataFrame(read_record("cellama")["rows"])
+        table = pd.concat([table, known[~known["variant"].isin(table["variant"])]])
+    order = {name: i for i, name in enumerate([*VARIANTS, *OF_MINILM])}
+    return table.sort_values("variant", key=lambda names: names.map(order), ignore_index=True)
 
 
 def one_split(cells, parts: pd.Series, split: int, chosen: dict) -> dict:

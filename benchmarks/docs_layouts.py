@@ -188,4 +188,16 @@ TABLES: dict[str, Table | CrossTable] = {
             "seconds": "{seconds}",
         },
     ),
+    "cellama": Table(
+        "cellama",
+        {
+            "vectors and what names cells by them": "{variant}",
+            "splits": "{n_splits}",
+            "macro-F1": mean("macro_f1"),
+            "accuracy": mean("accuracy"),
+            "fit, CPU s": "{fit_cpu_seconds:.0f}",
+            "cells/CPU s: ranked": "{sentences_per_second:,.0f}",
+            "embedded": "{vectors_per_second:,.0f}",
+        },
+    ),
 }

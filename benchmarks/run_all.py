@@ -22,6 +22,8 @@ MODULES = (
     "across",
     "quick_fine_tuning",
     "cellular",
+    "cellama",
+    "cellama_niche",
     "cellular_cost",
     "embedding",
     "geneformer_tokens",
