@@ -113,7 +113,7 @@ def test_broad_names_alone_are_averaged_over_neighbours(name):
     """In chunks of any size; "cell" holds for all three types, whatever the average."""
     model = trained(name)
     match = model.match(known_cells().var)
-    smooth = FirstPass.over(model, in_chunks(40), match.align, N_CELLS, smooth_broad=True)
+    smooth = FirstPass.over(model, in_chunks(40), match.align, N_CELLS, "broad")
     plain, found = annotated(model, N_CELLS), annotated(model, 33, smooth)
     own = plain.columns.drop(["broad", "broad_probability"])
     pd.testing.assert_frame_equal(found[own], plain[own])
@@ -123,3 +123,17 @@ def test_broad_names_alone_are_averaged_over_neighbours(name):
     expected = (p + 3 * (near @ p) / 15) / 4
     np.testing.assert_allclose(smooth.smoothed(p, near), expected, atol=1e-6)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)
+
+
+def test_all_names_are_averaged_where_asked():
+    """The type of a cell is then the most probable one of the average."""
+    model = trained("logistic_regression")
+    match = model.match(known_cells().var)
+    smooth = FirstPass.over(model, in_chunks(40), match.align, N_CELLS, "all")
+    found = annotated(model, 33, smooth)
+    cells = match.align(new_file().X)
+    averaged = smooth.smoothed(
+        model.predict_proba(cells), smooth.view.near(cells, np.arange(N_CELLS))
+    )
+    assert found["predicted"].tolist() == model.classes_[averaged.argmax(axis=1)].tolist()
+    np.testing.assert_allclose(found["probability"], averaged.max(axis=1), atol=1e-6)
