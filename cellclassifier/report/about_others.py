@@ -12,7 +12,9 @@ from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Note, Section, Table
 from cellclassifier.report.texts import named, number, percent
 
-UNKNOWN = "unknown_types"
+UNKNOWN, ACROSS = "unknown_types", "across"
+ACROSS_KEYS = {"data", "label", "cells", "named", "far", "between", "broad"}
+MOST_LABELS = 8
 SCRIPTS = {
     "interview": "what is in the file, and where its labels come from",
     "multiclass_baselines": "six methods on the same splits",
@@ -29,13 +31,15 @@ SCRIPTS = {
 def unknown_table(records: Path) -> Table | None:
     """How well cells of types that were never seen are told, from a record of the repository."""
     record = read_record(records, UNKNOWN)
-    rows = [row for row in record.get("rows", ()) if row.get("data") == "all"]
+    rows = [_refused(row) for row in record.get("rows", ()) if row.get("data") == "all"]
+    rows = [row for row in rows if row is not None]
     if not rows:
         return None
     best = max(rows, key=lambda row: row["auroc"])
+    caught, refused = percent(best["caught"]), percent(best["refused"])
     return Table(
-        headline=f"Of cells of a type never seen, {in_a_line(best['method'])} calls "
-        f"{percent(best['caught'])} unknown, and {percent(best['known_refused'])} of known cells",
+        headline=f"Of cells of a type never seen, {in_a_line(best['method'])} calls {caught} far "
+        f"from all it knows, and {refused} of known cells",
         how="Measured beforehand, not in this run: every type was left out of training in turn; "
         "AUROC is how well unknown cells are ranked before known ones.",
         command=f"{record['command']} ({record['date']})",
@@ -43,19 +47,67 @@ def unknown_table(records: Path) -> Table | None:
         notes=(
             Note(
                 "What if my sample has a type that the model never saw?",
-                f"Then it is called unknown in {percent(best['caught'])} of cases; the others get "
-                "the name of the nearest known type, often with a low confidence.",
+                f"Then {caught} of its cells are called far; the others get the name of the "
+                "nearest known type, often with a low confidence.",
             ),
         ),
-        header=("method", "AUROC", "new types called unknown", "known cells called unknown"),
+        header=("method", "AUROC", "new types called far", "known cells called far"),
         rows=tuple(
             (
                 in_a_line(row["method"]),
                 f"{row['auroc']:.2f}",
                 percent(row["caught"]),
-                percent(row["known_refused"]),
+                percent(row["refused"]),
             )
             for row in rows
+        ),
+    )
+
+
+def _refused(row: dict) -> dict | None:
+    """A row with the share of known cells that are refused; None where it lacks a number."""
+    refused = row.get("known_far", row.get("known_refused"))  # as records named it before
+    numbers = {"auroc": row.get("auroc"), "caught": row.get("caught"), "refused": refused}
+    if any(not isinstance(value, int | float) for value in numbers.values()):
+        return None
+    return {"method": str(row.get("method", "")), **numbers}
+
+
+def laboratory_table(records: Path) -> Table | None:
+    """What a model of sorted cells says of another laboratory's cells, from a record."""
+    record = read_record(records, ACROSS)
+    rows = [row for row in record.get("rows", ()) if row.keys() >= ACROSS_KEYS]
+    if not rows:
+        return None
+    rows = [row for row in rows if row["data"] == rows[0]["data"]]
+    n_cells = sum(row["cells"] for row in rows)
+    far, between = (sum(r["cells"] * r[key] for r in rows) / n_cells for key in ("far", "between"))
+    file = str(rows[0]["data"]).split(" (")[0]
+    return Table(
+        headline=f"Of another laboratory's {number(n_cells)} cells ({named(file)}) {percent(far)} "
+        f"are far from all known types, {percent(between)} lie between them",
+        how="Measured beforehand: a model of the sorted cells names cells of another laboratory; a "
+        "row is one of that file's own labels. Broad: what it says where fine names are unsure.",
+        command=f"{record['command']} ({record['date']})",
+        csv=f"docs/records/{ACROSS}.json",
+        notes=(
+            Note(
+                "Would you trust these names?",
+                f"The broad ones: {percent(between)} of the cells lie between types, which is the "
+                "model saying that a fine name is a guess there.",
+            ),
+        ),
+        header=("its label", "cells", "most often named", "broad", "far", "between"),
+        rows=tuple(
+            (
+                named(row["label"]),
+                number(row["cells"]),
+                named(row["named"]),
+                named(row["broad"]),
+                percent(row["far"]),
+                percent(row["between"]),
+            )
+            for row in rows[:MOST_LABELS]
         ),
     )
 

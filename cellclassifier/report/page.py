@@ -110,7 +110,8 @@ def _errors(found: Found, known: Known, figures: Figures) -> Section:
 
 
 def _unknown(found: Found, figures: Figures, records: Path) -> Section:
-    parts = _there(about_others.unknown_table(records), *figures.of("unknown"))
+    tables = about_others.unknown_table(records), about_others.laboratory_table(records)
+    parts = _there(*tables, *figures.of("unknown"))
     missing = ()
     if "annotate" not in found.records:
         missing = ("No new cells were named here: cellclassifier annotate --help",)

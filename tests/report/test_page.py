@@ -8,10 +8,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from report_pages import hostile_folder
 
 from cellclassifier.errors import InputError
-from cellclassifier.report import make_page, numbers
+from cellclassifier.report import about_others, make_page, numbers
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Figure, Table
 
@@ -99,6 +100,21 @@ def test_simulated_images_are_said_to_be_no_result(copy):
     page = make_page(copy, copy)
     assert "simulated" in section(page, "images").paragraphs[0]
     assert not any("protein_atlas" in line for line in section(page, "runs").missing)
+
+
+def test_figures_measured_beforehand_are_those_of_the_records(folder, tmp_path):
+    """As the repository has them, and as they were named before; others are left out."""
+    both = about_others.unknown_table(ROOT / "docs/records")
+    record = json.loads((ROOT / "docs/records/unknown_types.json").read_text())
+    best = max((r for r in record["rows"] if r["data"] == "all"), key=lambda row: row["auroc"])
+    assert f"{100 * best['caught']:.0f}" in both.headline and record["date"] in both.command
+    before = {"data": "all", "method": "gbdt", "auroc": 0.8, "caught": 0.5, "known_refused": 0.04}
+    record["rows"] = [before, {"data": "all", "method": "odd"}]
+    (tmp_path / "unknown_types.json").write_text(json.dumps(record))
+    assert len(about_others.unknown_table(tmp_path).rows) == 1
+    assert about_others.laboratory_table(tmp_path) is None
+    rows = about_others.laboratory_table(ROOT / "docs/records").rows
+    assert all(len(row) == 6 for row in rows)
 
 
 def rows_of(labels, predicted, confidence) -> pd.DataFrame:
