@@ -28,7 +28,8 @@ class Table:
 class CrossTable:
     """Rows of a record as cells of a table: one value's texts down, another's across.
 
-    down, cell: templates; across: a name of the rows' values, whose texts are the headings.
+    down, cell: templates; across: a name of the rows' values, whose texts are the headings; only:
+    a name and the text that rows of this table have there, () for all rows.
     """
 
     record: str
@@ -36,9 +37,11 @@ class CrossTable:
     down: str
     across: str
     cell: str
+    only: tuple[str, ...] = ()
 
     def lines(self, rows: list[dict]) -> list[list[str]]:
         """The cells of the table, headings first."""
+        rows = [row for row in rows if not self.only or row[self.only[0]] == self.only[1]]
         texts = {(filled(self.down, r), r[self.across]): filled(self.cell, r) for r in rows}
         down = list(dict.fromkeys(name for name, _ in texts))
         across = list(dict.fromkeys(name for _, name in texts))

@@ -1,0 +1,80 @@
+"""What cells lose in the benchmark of incomplete cells, and how its figures are put together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from trained_models import known_cells, trained
+
+from benchmarks.incomplete import (
+    DEPTH,
+    MISSING,
+    curves_of,
+    incomplete,
+    recorded,
+    summarized,
+    ways_to_fill,
+)
+
+
+def lost(seed: int = 1):
+    return {
+        (kind, share, draw): cells
+        for kind, share, draw, cells in incomplete(known_cells(), seed, 2)
+    }
+
+
+def test_what_is_missing_at_one_share_is_missing_at_larger_ones():
+    found = lost()
+    for draw in range(2):
+        before = set(known_cells().var_names)
+        for share in MISSING[1:]:
+            names = set(found["genes", share, draw].var_names)
+            assert names < before and len(names) == round(60 * (1 - share))
+            before = names
+    assert set(found["genes", 0.5, 0].var_names) != set(found["genes", 0.5, 1].var_names)
+
+
+def test_counts_are_kept_with_their_probability():
+    found, total = lost(), known_cells().X.sum()
+    for share in DEPTH:
+        left = found["counts", share, 0].X.sum() / total
+        assert abs(left - share) < 0.03
+    np.testing.assert_array_equal(found["counts", 1.0, 0].X.toarray(), known_cells().X.toarray())
+
+
+def test_draws_follow_from_the_seed():
+    for key, cells in lost().items():
+        np.testing.assert_array_equal(cells.X.toarray(), lost()[key].X.toarray())
+        break
+
+
+def test_ways_to_fill_leave_the_model_as_it_was():
+    model, cells = trained("logistic_regression"), known_cells(seed=5)[:, ::2].copy()
+    before = model.predict_proba(cells)
+    found = {
+        name: variant.predict_proba(cells)
+        for name, variant in ways_to_fill(model, "logistic_regression", "genes")
+    }
+    assert len(found) == 3
+    np.testing.assert_array_equal(model.predict_proba(cells), before)
+    own, zeros, means = found.values()
+    np.testing.assert_array_equal(own, before)
+    assert not np.allclose(own, zeros) and not np.allclose(own, means)
+
+
+def test_figures_are_means_over_draws_then_over_splits():
+    rows = [
+        {"method": method, "lost": "genes", "share": share, "draw": draw, "split": split}
+        | {"macro_f1": 0.9 - share / 2 - 0.1 * split - 0.02 * draw, "accuracy": 0.9, "refused": 0.1}
+        for method in ("a", "b, missing as zeros")
+        for share in (0.0, 0.5)
+        for draw in (0, 1)
+        for split in (0, 1)
+    ]
+    table = summarized(pd.DataFrame(rows))
+    first = table.set_index(["method", "share"]).loc[("a", 0.5)]
+    np.testing.assert_allclose(first["macro_f1"], 0.9 - 0.25 - 0.05 - 0.01)
+    np.testing.assert_allclose(first["macro_f1_std"], 0.1 / np.sqrt(2))
+    assert curves_of(table)["method"].unique().tolist() == ["a"]
+    assert recorded(table)["shown"].tolist()[:2] == ["0% missing", "50% missing"]
