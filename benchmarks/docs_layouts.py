@@ -22,7 +22,17 @@ ORIGIN_OF_LABELS = {
     "z": "{z:+.1f}",
     "sentence": "{sentence}",
 }
+
+
+def incomplete(lost: str, score: str = "{macro_f1:.3f}") -> CrossTable:
+    """Scores of cells that have lost genes or counts: methods down, what is left across."""
+    return CrossTable("incomplete", "method", "{method}", "shown", score, ("lost", lost))
+
+
 TABLES: dict[str, Table | CrossTable] = {
+    "incomplete_genes": incomplete("genes"),
+    "incomplete_refused": incomplete("genes", "{refused:.1%}"),
+    "incomplete_counts": incomplete("counts"),
     "baselines_macro_f1": by_method("macro_f1"),
     "baselines_accuracy": by_method("accuracy"),
     "baselines_ece": by_method("ece"),
