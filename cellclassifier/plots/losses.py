@@ -101,9 +101,9 @@ def _title(table: pd.DataFrame) -> str:
         for lost, share, text in LOSSES
         if _at(table[plain], lost, share).size
     ]
-    zeros = _at(table[table["method"].str.endswith(ZEROS)], *LOSSES[0][:2])
+    zeros = table[table["method"].str.endswith(ZEROS)]
     if len(zeros):
-        found[0] += f" ({zeros.min():.2f} where missing genes count as zeros)"
+        found[0] += f" ({_span(zeros, *LOSSES[0][:2])} where missing genes count as zeros)"
     return ".\n".join(found) + "."
 
 
@@ -114,4 +114,5 @@ def _at(table: pd.DataFrame, lost: str, share: float) -> np.ndarray:
 
 def _span(table: pd.DataFrame, lost: str, share: float) -> str:
     scores = _at(table, lost, share)
-    return f"{scores.min():.2f} to {scores.max():.2f}"
+    ends = f"{scores.min():.2f}", f"{scores.max():.2f}"
+    return " to ".join(dict.fromkeys(ends))
