@@ -13,6 +13,11 @@ def by_method(metric: str) -> CrossTable:
     return CrossTable("baselines", "data", data, "method", mean(metric))
 
 
+def studies(cell: str) -> CrossTable:
+    """A figure of every method down, studies that were left out across."""
+    return CrossTable("studies", "method", "`{method}`", "study", cell)
+
+
 ORIGIN_OF_LABELS = {
     "cells": "{data}",
     "largest type": "{majority:.3f}",
@@ -198,6 +203,7 @@ TABLES: dict[str, Table | CrossTable] = {
             "seconds": "{seconds}",
         },
     ),
+<<<<<<< ours
     "cellama": Table(
         "cellama",
         {
@@ -208,6 +214,23 @@ TABLES: dict[str, Table | CrossTable] = {
             "fit, CPU s": "{fit_cpu_seconds:.0f}",
             "cells/CPU s: ranked": "{sentences_per_second:,.0f}",
             "embedded": "{vectors_per_second:,.0f}",
+=======
+    "studies_accuracy": studies("{accuracy:.3f}"),
+    "studies_averaged": studies("{averaged_accuracy:.3f}"),
+    "studies_macro_f1": studies("{averaged_macro_f1:.3f}"),
+    "studies_broad": studies("{broad_right:.3f} ({kept:.2f}, {broad_ece:.3f})"),
+    "studies_by_markers": studies("{markers_accuracy:.3f}"),
+    "studies_costs": studies("{cpu_seconds:.0f}"),
+    "strangers": Table(
+        "strangers",
+        {
+            "study": "{study}",
+            "left out of training": "{left_out}",
+            "its cells": "{n_strangers:,}",
+            "AUROC": "{far_auroc:.3f}",
+            "caught": "{caught:.2f}",
+            "known called far": "{known_far:.3f}",
+>>>>>>> theirs
         },
     ),
 }
