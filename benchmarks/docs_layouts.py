@@ -203,7 +203,6 @@ TABLES: dict[str, Table | CrossTable] = {
             "seconds": "{seconds}",
         },
     ),
-<<<<<<< ours
     "cellama": Table(
         "cellama",
         {
@@ -214,7 +213,8 @@ TABLES: dict[str, Table | CrossTable] = {
             "fit, CPU s": "{fit_cpu_seconds:.0f}",
             "cells/CPU s: ranked": "{sentences_per_second:,.0f}",
             "embedded": "{vectors_per_second:,.0f}",
-=======
+        },
+    ),
     "studies_accuracy": studies("{accuracy:.3f}"),
     "studies_averaged": studies("{averaged_accuracy:.3f}"),
     "studies_macro_f1": studies("{averaged_macro_f1:.3f}"),
@@ -230,7 +230,6 @@ TABLES: dict[str, Table | CrossTable] = {
             "AUROC": "{far_auroc:.3f}",
             "caught": "{caught:.2f}",
             "known called far": "{known_far:.3f}",
->>>>>>> theirs
         },
     ),
 }
