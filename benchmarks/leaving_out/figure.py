@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 PANELS = {"accuracy": "each cell by itself", "averaged_accuracy": "averaged over 15 neighbours"}
 GOAL = 0.92
@@ -34,19 +35,24 @@ def accuracy_of_studies(table: pd.DataFrame) -> Figure:
         _draw(axes, table, means[column], order, column)
         axes.set_title(name, fontsize=13)
         axes.set_xlabel("accuracy, common types")
-    panels[0].set_yticks(range(len(order)), [NAMES.get(m, m.replace("_", " ")) for m in order])
+    panels[0].set_yticks(range(len(order)), list(map(readable, order)))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
     best = order[-1]
     figure.suptitle(
-        f"{NAMES.get(best, best.replace('_', ' '))} names most cells of studies that were left "
-        f"out: {means['averaged_accuracy'][best]:.0%} in the mean",
+        f"{readable(best)} is right most often where a study was left out of training: mean "
+        f"accuracy {means['averaged_accuracy'][best]:.3f}",
         fontsize=15,
         x=0.01,
         ha="left",
     )
     figure.tight_layout(rect=(0, 0.06, 1, 1))
     return figure
+
+
+def readable(method: str) -> str:
+    """A method's name as a person writes it."""
+    return NAMES.get(method, method.replace("_", " "))
 
 
 def _draw(axes: Axes, table: pd.DataFrame, means: pd.Series, order: list[str], column: str) -> None:
@@ -56,5 +62,8 @@ def _draw(axes: Axes, table: pd.DataFrame, means: pd.Series, order: list[str], c
     for place, method in enumerate(order):
         axes.plot([means[method]] * 2, [place - 0.32, place + 0.32], color="black", linewidth=2.5)
     axes.axvline(GOAL, color="#777777", linestyle=":", linewidth=1.5, zorder=1)
+    axes.text(GOAL, -0.75, "goal", ha="center", va="center", color="#555555", fontsize=11)
+    axes.set_ylim(-1, len(order) - 0.4)
+    axes.xaxis.set_major_locator(MultipleLocator(0.05))
     axes.grid(axis="y", color="#E4E4E4", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
