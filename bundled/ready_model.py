@@ -102,7 +102,7 @@ def _measured() -> list[str]:
     return [
         f"Where whole studies were left out of training, it named {min(shares):.0%} to "
         f"{max(shares):.0%} of their cells as their authors did; most others are CD4 and CD8 T "
-        "cells taken for each other."
+        "cells, or dendritic cells and monocytes, taken for each other."
     ]
 
 
