@@ -18,6 +18,7 @@ MODULES = (
     "side_by_side",
     "growth",
     "annotation",
+    "incomplete",
     "unknown",
     "across",
     "quick_fine_tuning",
