@@ -50,6 +50,10 @@ class Config(RunOptions, CellamaOptions, SplitOptions, CellsOptions):
     """types of a cell's neighbours in the tissue (obsm["spatial"]) in its sentence: as a first
     model names them, or as they are labelled, test cells too, which is no fair score"""
 
+    section_key: str | None = None
+    """--niche: column of obs that says which section a cell lies in, if the file has several: their
+    cells are no neighbours; default: --group-key, if there is one"""
+
     radius: float | None = None
     """neighbours are all cells within this distance; default: the 5 nearest"""
 

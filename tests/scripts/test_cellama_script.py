@@ -37,7 +37,7 @@ def small(cells: Path, output: Path, **more) -> cellama.Config:
 
 
 def test_training_with_metadata_and_niche(tissue, tmp_path):
-    config = small(tissue, tmp_path, metadata=("sex",), niche="predicted")
+    config = small(tissue, tmp_path, metadata=("sex",), niche="predicted", section_key="sex")
     summary = cellama.main(config)
     assert "cellama" in summary.index.get_level_values("method")
     shares = pd.read_csv(tmp_path / "results" / "cellama" / "niches.csv")
@@ -56,6 +56,7 @@ def test_training_with_metadata_and_niche(tissue, tmp_path):
     ("more", "message"),
     [
         ({"metadata": ("tissue",)}, "no obs column 'tissue'"),
+        ({"niche": "given", "section_key": "slide"}, "no obs column 'slide'.*--section-key"),
         ({"metadata": ("barcode",)}, "barcode: 240 different values in 240 cells"),
         ({"encoder": "gene-bert", "fine_tune": "none"}, "gene-bert starts from random weights"),
         ({"gene_dropout": 1.0}, "--gene-dropout 1.0"),

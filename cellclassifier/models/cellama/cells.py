@@ -25,7 +25,7 @@ from cellclassifier.models.cellama.options import CellamaOptions, options_of_mod
 from cellclassifier.models.cellama.sentences import clauses_of, require_shared_values
 from cellclassifier.models.cellama.shortcuts import information, sentences_about
 
-SPATIAL = "spatial"
+SPATIAL, SECTION = "spatial", "section"
 N_FOLDS = 3  # of training cells, so that none is named by a model that has seen it
 log = logging.getLogger(__name__)
 
@@ -36,19 +36,29 @@ def read_with_metadata(config: CellsOptions) -> ad.AnnData:
     Raises InputError for a column that is not there, or has a value of its own for each cell.
     """
     cells = read_cells(config)
-    if config.metadata:
-        source = open_studies(config)
-        columns = {key: source.read_column(key, "--metadata") for key in config.metadata}
-        table = pd.DataFrame(columns, index=source.obs_names).loc[cells.obs_names]
-        for key in config.metadata:
-            cells.obs[key] = pd.Categorical(table[key])
-        require_shared_values(clauses_of(cells.obs, config.metadata))
+    for key in config.metadata:
+        cells.obs[key] = pd.Categorical(_column(cells, config, key, "--metadata"))
+    require_shared_values(clauses_of(cells.obs, config.metadata))
     if config.niche != "none":
-        path = config.cells if not isinstance(config.cells, tuple) else config.cells[0]
-        if STUDY in cells.obs:
-            raise InputError(f"--niche {config.niche}: expected one .h5ad, not several files")
-        cells.obsm[SPATIAL] = read_obsm(path, SPATIAL).loc[cells.obs_names].to_numpy()
+        _add_places(cells, config)
     return cells
+
+
+def _column(cells: ad.AnnData, config: CellsOptions, key: str, option: str) -> pd.Series:
+    """A column of obs of the cells that were read, None where missing."""
+    source = open_studies(config)
+    return pd.Series(source.read_column(key, option), index=source.obs_names).loc[cells.obs_names]
+
+
+def _add_places(cells: ad.AnnData, config: CellsOptions) -> None:
+    """Add obsm["spatial"] and, where asked for, obs["section"]."""
+    if STUDY in cells.obs:
+        raise InputError(f"--niche {config.niche}: expected one .h5ad, not several files")
+    path = config.cells[0] if isinstance(config.cells, tuple) else config.cells
+    cells.obsm[SPATIAL] = read_obsm(path, SPATIAL).loc[cells.obs_names].to_numpy()
+    if config.section_key:
+        sections = _column(cells, config, config.section_key, "--section-key")
+        cells.obs[SECTION] = sections.fillna("").to_numpy(str)
 
 
 def say_shortcuts(cells: ad.AnnData, metadata: tuple[str, ...]) -> pd.DataFrame:
@@ -81,8 +91,9 @@ def with_niche(config, cells: ad.AnnData, parts: np.ndarray, seed: int):
 
 
 def tissue_of(cells: ad.AnnData, radius: float | None) -> list[np.ndarray]:
-    """Neighbours of every cell, those of its own group alone, where there are groups."""
-    sections = cells.obs["group"].to_numpy(str) if "group" in cells.obs else None
+    """Neighbours of every cell, those of its own section, or of its group, where there are any."""
+    key = SECTION if SECTION in cells.obs else "group"
+    sections = cells.obs[key].to_numpy(str) if key in cells.obs else None
     return neighbours_in_tissue(cells.obsm[SPATIAL], sections, radius)
 
 
