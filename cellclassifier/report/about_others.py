@@ -36,10 +36,10 @@ def unknown_table(records: Path) -> Table | None:
     if not rows:
         return None
     best = max(rows, key=lambda row: row["auroc"])
-    caught, refused = percent(best["caught"]), percent(best["refused"])
+    caught, refused, word = percent(best["caught"]), percent(best["refused"]), best["word"]
     return Table(
-        headline=f"Of cells of a type never seen, {in_a_line(best['method'])} calls {caught} far "
-        f"from all it knows, and {refused} of known cells",
+        headline=f"Of cells of a type never seen, {in_a_line(best['method'])} calls {caught} "
+        f"{word}, and {refused} of known cells",
         how="Measured beforehand, not in this run: every type was left out of training in turn; "
         "AUROC is how well unknown cells are ranked before known ones.",
         command=f"{record['command']} ({record['date']})",
@@ -47,11 +47,11 @@ def unknown_table(records: Path) -> Table | None:
         notes=(
             Note(
                 "What if my sample has a type that the model never saw?",
-                f"Then {caught} of its cells are called far; the others get the name of the "
+                f"Then {caught} of its cells are called {word}; the others get the name of the "
                 "nearest known type, often with a low confidence.",
             ),
         ),
-        header=("method", "AUROC", "new types called far", "known cells called far"),
+        header=("method", "AUROC", f"new types called {word}", f"known cells called {word}"),
         rows=tuple(
             (
                 in_a_line(row["method"]),
@@ -66,11 +66,12 @@ def unknown_table(records: Path) -> Table | None:
 
 def _refused(row: dict) -> dict | None:
     """A row with the share of known cells that are refused; None where it lacks a number."""
-    refused = row.get("known_far", row.get("known_refused"))  # as records named it before
+    word = "far" if "known_far" in row else "unknown"  # as records named it before
+    refused = row.get("known_far", row.get("known_refused"))
     numbers = {"auroc": row.get("auroc"), "caught": row.get("caught"), "refused": refused}
     if any(not isinstance(value, int | float) for value in numbers.values()):
         return None
-    return {"method": str(row.get("method", "")), **numbers}
+    return {"method": str(row.get("method", "")), "word": word, **numbers}
 
 
 def laboratory_table(records: Path) -> Table | None:
