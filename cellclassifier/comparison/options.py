@@ -7,7 +7,7 @@ from pathlib import Path
 
 NOT_IN_KEY = {"changes_results": False}
 # Methods that take minutes per fit on a CPU: fewer cells, few epochs, and last of all.
-COSTLY = ("geneformer", "cellama", "spoticell")
+COSTLY = ("geneformer", "spoticell")
 TRIALS = ("learning", "groups", "genes", "depth", "noise", "rare")
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)  # of the training cells
 MISSING = (0.3, 0.6, 0.9)  # share of the genes that a file lacks
