@@ -1,0 +1,120 @@
+"""Leaving studies out: scores of names and broader names, shared parts, other people's way."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make_cells
+
+from benchmarks import studies
+from benchmarks.leaving_out.candidates import nearest_cells, steady_regression
+from benchmarks.leaving_out.cells import split
+from benchmarks.leaving_out.figure import MARKS, accuracy_of_studies
+from benchmarks.leaving_out.others import aligned, plain_regression
+from benchmarks.leaving_out.scores import calibration_error, scored, scored_broadly
+from benchmarks.leaving_out.strangers import NOTHING, strangers
+
+TYPES = np.array(["B cell", "CD4-positive, alpha-beta T cell", "CD8-positive, alpha-beta T cell"])
+B, CD4, CD8 = TYPES
+
+
+def two_studies(n_cells: int = 240, seed: int = 0) -> ad.AnnData:
+    cells = make_cells(n_cells, seed=seed)
+    cells.obs["study"] = np.where(np.arange(n_cells) % 2, "a", "b")
+    cells.obs["batch"] = cells.obs["study"]
+    return cells
+
+
+def test_cells_of_types_that_no_training_cell_had_do_not_count():
+    probabilities = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.8, 0.1], [1, 0, 0]])
+    labels = np.array([B, CD4, CD8, "platelet"])
+    found = scored(probabilities, TYPES, labels)
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+
+
+def test_a_broader_name_is_right_for_each_of_its_types():
+    """ "T cell" for a cell that is CD4 or CD8; a single type is kept only where it is certain."""
+    probabilities = np.array([[0.0, 0.5, 0.5], [0.0, 0.9, 0.1], [0.85, 0.1, 0.05]])
+    found = scored_broadly(probabilities, TYPES, np.array([CD8, CD8, B]))
+    assert found["broad_right"] == pytest.approx(2 / 3)
+    assert found["kept"] == pytest.approx(2 / 3)
+    # 1.0 (right), 0.9 (wrong) in one bin, 0.85 (right) in another
+    assert found["broad_ece"] == pytest.approx((abs(1.9 - 1) + abs(0.85 - 1)) / 3)
+
+
+def test_calibrated_probabilities_have_no_error():
+    rng = np.random.default_rng(0)
+    probability = rng.uniform(0.5, 1, 20_000)
+    assert calibration_error(probability, rng.random(20_000) < probability) < 0.02
+    assert calibration_error(np.full(100, 0.95), np.zeros(100)) == pytest.approx(0.95)
+
+
+def test_parts_hold_every_type_of_every_study():
+    cells = two_studies()
+    train, val = split(cells, seed=1)
+    assert np.array_equal(np.sort(np.concatenate([train, val])), np.arange(cells.n_obs))
+    shares = pd.crosstab(cells.obs["study"].iloc[val], cells.obs["cell_type"].iloc[val])
+    assert (shares > 0).all(axis=None)
+    assert np.array_equal(split(cells, seed=1)[0], train)
+
+
+@pytest.mark.parametrize("way", [plain_regression, nearest_cells, steady_regression])
+def test_other_ways_name_new_cells_whatever_the_order_of_their_genes(way):
+    new = two_studies(90, seed=1)
+    shuffled = new[:, np.random.default_rng(0).permutation(new.n_vars)[5:]].copy()
+    types, probabilities = way(*aligned(two_studies(), shuffled))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    found = types[probabilities.argmax(axis=1)]
+    assert (found == new.obs["cell_type"].to_numpy(str)).mean() > 0.8
+
+
+def test_each_type_is_looked_for_where_it_was_left_out():
+    table = strangers(two_studies(600), two_studies(360, seed=1)).set_index("left_out")
+    assert table.index.tolist() == [NOTHING, "B", "NK", "T/x"]
+    assert table.loc[NOTHING, "known_far"] < 0.2
+    assert table.loc[NOTHING, "n_strangers"] == 0
+    assert table.loc["B", "n_strangers"] == 120
+    assert table.loc["B", "n_known"] == 240
+    assert (table["far_auroc"].drop(NOTHING) > 0.8).all()
+
+
+def test_a_mean_is_of_methods_that_named_every_study():
+    rows = [
+        {
+            "method": m,
+            "study": s,
+            "seed": seed,
+            "accuracy": a,
+            "averaged_accuracy": a,
+            "macro_f1": a,
+        }
+        for m, s, seed, a in [
+            ("x", "p", 1, 0.5),
+            ("x", "p", 2, 0.7),
+            ("x", "q", 1, 1.0),
+            ("y", "p", 1, 0.9),
+        ]
+    ]
+    table = studies.with_means(studies.mean_over_seeds(pd.DataFrame(rows)))
+    means = table[table["study"] == studies.MEAN].set_index("method")["accuracy"]
+    assert means.to_dict() == {"x": pytest.approx(0.8)}
+    of_x = table[(table["method"] == "x") & (table["study"] == "p")].iloc[0]
+    assert of_x["n_fits"] == 2
+    assert of_x["accuracy_std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+
+
+def test_the_figure_has_a_mark_for_every_study():
+    rows = [
+        {"method": m, "study": s, "accuracy": 0.8, "averaged_accuracy": 0.9}
+        for m in ("marker_network", "celltypist")
+        for s in [*MARKS, studies.MEAN]
+    ]
+    axes, _ = accuracy_of_studies(pd.DataFrame(rows)).axes
+    assert axes.get_legend_handles_labels()[1] == list(MARKS)
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "marker network",
+        "CellTypist 1.7.1",
+    ]
