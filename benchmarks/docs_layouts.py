@@ -142,9 +142,12 @@ TABLES: dict[str, Table | CrossTable] = {
         {
             "cells": "{data}",
             "method": "`{method}`",
-            "AUROC": "{auroc:.3f}",
-            "caught": "{caught:.0%}",
-            "known refused": "{known_refused:.1%}",
+            "AUROC of far": "{auroc:.3f}",
+            "caught: far": "{caught:.0%}",
+            "far or between": "{caught_in_doubt:.0%}",
+            "known cells: far": "{known_far:.1%}",
+            "between": "{known_between:.1%}",
+            "AUROC of entropy": "{auroc_entropy:.3f}",
         },
     ),
     "rejection": Table(
