@@ -77,6 +77,9 @@ class Config(SplitOptions):
     tasks: tuple[str, ...] = (*DATA, "far")
     """which to measure"""
 
+    kept: bool = False
+    """tables of the answers that are kept, computing none"""
+
     record: bool = False
     """also write docs/records/cellular.json and cellular_far.json"""
 
@@ -90,7 +93,7 @@ def main(config: Config) -> None:
             for task in DATA
             if task in config.tasks and cells_of(task) is not None
             for variant in config.variants
-            for row in _kept(task, variant, seeds)
+            for row in _answers(task, variant, seeds, config.kept)
         ]
     )
     if len(table):
@@ -99,7 +102,7 @@ def main(config: Config) -> None:
         if config.record:
             print(write_record("cellular", COMMAND, rows, seeds, _files()))
     if "far" in config.tasks and cells_of("sorted") is not None:
-        rows = types_left_out(seeds)
+        rows = types_left_out(seeds, config.kept)
         print_table("cellular far: AUROC per cell", rows.round(3))
         if config.record:
             print(write_record("cellular_far", COMMAND, rows, seeds, _files()))
@@ -143,13 +146,15 @@ def coarse_types(labels, types: CellTypes) -> np.ndarray:
     return np.array([found[label] for label in labels])
 
 
-def _kept(task: str, variant: str, seeds: list[int]) -> list[dict]:
+def _answers(task: str, variant: str, seeds: list[int], kept: bool) -> list[dict]:
     """The rows of all splits, each from the file that an earlier run wrote, or measured."""
     cells = cells_of(task)
     parts = split_all(cells, SplitOptions(seed=seeds[0], n_splits=len(seeds)))
     rows = []
     for split in parts.columns:
         path = FOLDER / f"{task}-{variant.replace(' ', '_')}-{split}.json"
+        if kept and not path.exists():
+            continue
         if not path.exists():
             write_json(path, measured(task, variant, cells, parts[split].to_numpy(), int(split)))
         rows.append(json.loads(path.read_text(encoding="utf-8")))
@@ -179,12 +184,14 @@ def measured(task: str, variant: str, cells: ad.AnnData, parts: np.ndarray, seed
     }
 
 
-def types_left_out(seeds: list[int]) -> pd.DataFrame:
+def types_left_out(seeds: list[int], kept: bool) -> pd.DataFrame:
     """AUROC of the cells of every type that was left out, and the shares that are called far."""
     cells, rows = cells_of("sorted"), []
     for seed in seeds:
         for left_out in cells.obs["cell_type"].cat.categories:
             path = FOLDER / f"far-{left_out.replace('/', '_')}-{seed}.json"
+            if kept and not path.exists():
+                continue
             if not path.exists():
                 write_json(path, {"seed": seed} | measure_far(cells, left_out, seed))
             rows.append(json.loads(path.read_text(encoding="utf-8")))

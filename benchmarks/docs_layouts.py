@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.cellular_layouts import CELLULAR_TABLES
 from benchmarks.tables import CrossTable, Table, filled, mean
 
 __all__ = ["TABLES", "CrossTable", "Table", "filled", "mean"]
@@ -38,6 +39,7 @@ TABLES: dict[str, Table | CrossTable] = {
     "incomplete_genes": incomplete("genes"),
     "incomplete_refused": incomplete("genes", "{refused:.1%}"),
     "incomplete_counts": incomplete("counts"),
+    **CELLULAR_TABLES,
     "baselines_macro_f1": by_method("macro_f1"),
     "baselines_accuracy": by_method("accuracy"),
     "baselines_ece": by_method("ece"),

@@ -36,7 +36,6 @@ def maps_side_by_side(
         draw_cells(shown, BASIS, "cell_type", colors, above)
         draw_groups(shown, BASIS, batches.set_axis(obs.index), below)
         above.set_title(name, loc="left")
-        below.set_title("")
         for axes in (above, below):
             axes.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
             if axes.get_legend() and name != list(maps)[-1]:
