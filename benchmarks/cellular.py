@@ -102,7 +102,7 @@ def main(config: Config) -> None:
         if config.record:
             print(write_record("cellular", COMMAND, rows, seeds, _files()))
     if "far" in config.tasks and cells_of("sorted") is not None:
-        rows = types_left_out(seeds, config.kept)
+        rows, seeds = types_left_out(seeds, config.kept)
         print_table("cellular far: AUROC per cell", rows.round(3))
         if config.record:
             print(write_record("cellular_far", COMMAND, rows, seeds, _files()))
@@ -184,8 +184,11 @@ def measured(task: str, variant: str, cells: ad.AnnData, parts: np.ndarray, seed
     }
 
 
-def types_left_out(seeds: list[int], kept: bool) -> pd.DataFrame:
-    """AUROC of the cells of every type that was left out, and the shares that are called far."""
+def types_left_out(seeds: list[int], kept: bool) -> tuple[pd.DataFrame, list[int]]:
+    """AUROC of the cells of every type that was left out, and the shares that are called far.
+
+    Returns means over splits, the mean over types last, and the splits that there are.
+    """
     cells, rows = cells_of("sorted"), []
     for seed in seeds:
         for left_out in cells.obs["cell_type"].cat.categories:
@@ -195,10 +198,12 @@ def types_left_out(seeds: list[int], kept: bool) -> pd.DataFrame:
             if not path.exists():
                 write_json(path, {"seed": seed} | measure_far(cells, left_out, seed))
             rows.append(json.loads(path.read_text(encoding="utf-8")))
-    table = pd.DataFrame(rows).groupby("left_out", sort=False)
-    means = table[["auroc", "caught", "known_far"]].mean().reset_index()
+    table = pd.DataFrame(rows)
+    means = (
+        table.groupby("left_out", sort=False)[["auroc", "caught", "known_far"]].mean().reset_index()
+    )
     total = means.drop(columns="left_out").mean().to_frame().T.assign(left_out="mean")
-    return pd.concat([means, total], ignore_index=True)
+    return pd.concat([means, total], ignore_index=True), sorted(table["seed"].unique().tolist())
 
 
 def measure_far(cells: ad.AnnData, left_out: str, seed: int) -> dict:
