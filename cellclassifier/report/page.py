@@ -14,6 +14,7 @@ from cellclassifier.report import (
     about_results,
     about_trials,
 )
+from cellclassifier.report.about_new_cells import annotated_table
 from cellclassifier.report.about_results import Known
 from cellclassifier.report.catalogue import (
     HOW_OF_OTHERS,
@@ -111,7 +112,7 @@ def _errors(found: Found, known: Known, figures: Figures) -> Section:
 
 def _unknown(found: Found, figures: Figures, records: Path) -> Section:
     tables = about_others.unknown_table(records), about_others.laboratory_table(records)
-    parts = _there(*tables, *figures.of("unknown"))
+    parts = _there(annotated_table(found), *tables, *figures.of("unknown"))
     missing = ()
     if "annotate" not in found.records:
         missing = ("No new cells were named here: cellclassifier annotate --help",)

@@ -94,6 +94,20 @@ def test_a_script_of_other_cells_is_said_and_not_shown(copy):
     assert not any(part.kind == "map" for s in page.sections for part in s.parts)
 
 
+def test_new_cells_are_counted_over_their_files(copy):
+    shares = {"between_share": 0.0, "genes_found_share": 0.9, "mean_probability": 0.8}
+    files = {
+        "a": {"file": "x/<b>.h5ad", "n_cells": 100, "far_share": 0.1, **shares},
+        "b": {"file": "c.h5ad", "n_cells": 300, "far_share": 0.5, **shares},
+        "c": {"file": "old.h5ad"},
+    }
+    record = {"outputs": [], "steps": {}, "files": files, "model": {"method": "gbdt"}}
+    (copy / "results/run_annotate.json").write_text(json.dumps(record))
+    table = section(make_page(copy, copy), "unknown").parts[0]
+    assert table.headline.startswith("Of 400 new cells 40")
+    assert [row[0] for row in table.rows] == ["<b>.h5ad", "c.h5ad"]
+
+
 def test_simulated_images_are_said_to_be_no_result(copy):
     record = {"script": "protein_atlas", "outputs": [], "steps": {}, "simulated": True}
     (copy / "results/run_protein_atlas.json").write_text(json.dumps(record))
