@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -144,7 +143,7 @@ class SpoticellClassifier(GeneClassifier):
         features.genes_, features.scale_ = np.array(description["genes"]), scale
         model.values_, model.places_ = Values(features, expected, total), places
         model.loss_ = loss_of(loss, np.array(description["types"], dtype=str))
-        model._choose(replace(model.options))
+        model._choose(model.options)
         with torch.device("meta"):  # no memory before the file is known to hold as much
             network = model._new_network()
         fill(network, folder / WEIGHTS)
