@@ -133,13 +133,13 @@ def speeds(model: CellamaClassifier, cells: GeneCounts) -> dict[str, float]:
 
 
 def summary(table: pd.DataFrame) -> dict:
-    """Mean of each column, and standard deviation of the scores."""
+    """Mean of each column, and standard deviation of the scores, None of a single split."""
     found = {}
     for name in table.columns:
         is_score = name in ("macro_f1", "accuracy")
         found[f"{name}_mean" if is_score else name] = float(np.mean(table[name]))
         if is_score:
-            found[f"{name}_std"] = float(np.std(table[name], ddof=1)) if len(table) > 1 else 0.0
+            found[f"{name}_std"] = float(np.std(table[name], ddof=1)) if len(table) > 1 else None
     return found
 
 

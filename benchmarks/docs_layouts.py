@@ -213,8 +213,10 @@ TABLES: dict[str, Table | CrossTable] = {
         {
             "vectors and what names cells by them": "{variant}",
             "splits": "{n_splits}",
-            "macro-F1": mean("macro_f1"),
-            "accuracy": mean("accuracy"),
+            "macro-F1": "{macro_f1_mean:.3f}",
+            "SD": "{macro_f1_std:.3f}",
+            "accuracy": "{accuracy_mean:.3f}",
+            "SD ": "{accuracy_std:.3f}",
             "fit, CPU s": "{fit_cpu_seconds:.0f}",
             "cells/CPU s: ranked": "{sentences_per_second:,.0f}",
             "embedded": "{vectors_per_second:,.0f}",
