@@ -88,7 +88,7 @@ def _name_places(axes: Axes, genes: pd.DataFrame, side: int) -> None:
 def _title(table: pd.DataFrame, n_types: int, data: str) -> str:
     n_genes = len(table[["row", "column"]].drop_duplicates())
     return (
-        f"Types can be told by eye: the mean pictures of {n_types} types and one cell, "
+        f"What types look like: the mean pictures of {n_types} types and one cell, "
         f"{n_genes:,} genes at fixed places.\nTraining cells of {data}. Rings: genes that stand "
         "out in a type. Grey: no gene, or taken away."
     )
