@@ -23,9 +23,15 @@ SMALL = {"n_simulated": 40, "image_size": 48, "folds": 2, "n_trees": 5, "inner_f
 
 @pytest.fixture(scope="module")
 def on_simulated(tmp_path_factory):
-    """(output folder, figures) of all three methods on simulated images."""
+    """(output folder, figures) of all three methods on simulated images; nothing is drawn."""
     folder = tmp_path_factory.mktemp("simulated")
-    return folder, main(Config(output=folder, methods=METHODS, jobs=1, **SMALL))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script, "draw", draw_nothing)
+        return folder, main(Config(output=folder, methods=METHODS, jobs=1, **SMALL))
+
+
+def draw_nothing(*arguments) -> None:
+    """Figures take most of a small run's time; those of ``on_files`` are drawn."""
 
 
 def write_folder(folder, n=24, size=48, leave_out=()):
@@ -114,7 +120,8 @@ def test_simulated_images_say_so(caplog, on_simulated):
 
 
 @pytest.mark.slow
-def test_a_second_run_gives_the_same(on_simulated):
+def test_a_second_run_gives_the_same(on_simulated, monkeypatch):
+    monkeypatch.setattr(script, "draw", draw_nothing)
     folder, figures = on_simulated
     before = (folder / "results/per_location_results.csv").read_bytes()
     again = main(Config(output=folder, methods=METHODS, jobs=2, fresh=True, **SMALL))
@@ -185,7 +192,8 @@ def test_bad_input_is_a_sentence(tmp_path, on_files):
 
 
 @pytest.mark.slow
-def test_green_alone_needs_no_other_channel(tmp_path):
+def test_green_alone_needs_no_other_channel(tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "draw", draw_nothing)
     table = write_folder(tmp_path / "green", 16, leave_out=("red", "blue", "yellow"))
     options = {"images": tmp_path / "green", "labels": table, "green_only": True, "folds": 2}
     main(Config(output=tmp_path, n_trees=4, inner_folds=2, jobs=1, **options))
