@@ -239,4 +239,25 @@ TABLES: dict[str, Table | CrossTable] = {
             "known called far": "{known_far:.3f}",
         },
     ),
+    "protein_atlas": Table(
+        "protein_atlas",
+        {
+            "simulated images": "{method}",
+            "macro-F1": mean("macro_f1"),
+            "micro-F1": mean("micro_f1"),
+            "average precision": mean("average_precision"),
+            "AUROC": mean("auroc"),
+            "balanced F1 of the same answers": mean("balanced_f1"),
+            "calibration error": mean("ece"),
+        },
+    ),
+    "protein_atlas_costs": Table(
+        "protein_atlas_costs",
+        {
+            "pixels along an edge": "{size:,}",
+            "images": "{n_images}",
+            "all channels": "{all_channels_cpu_seconds:.2f}",
+            "green only": "{green_only_cpu_seconds:.2f}",
+        },
+    ),
 }
