@@ -86,7 +86,7 @@ class ImageFolder:
     @property
     def source(self) -> dict:
         """Where they come from; what is in them is told by ``digest``."""
-        return {"file": str(self.folder), "shape": [len(self), len(self.channels)]}
+        return {"file": str(self.folder), "n_images": len(self), "n_channels": len(self.channels)}
 
     def paths(self, i: int) -> list[Path]:
         """The files of stack i, in the order of ``channels``."""

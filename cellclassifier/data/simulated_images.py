@@ -69,7 +69,7 @@ class SimulatedImages:
         """That they are simulated, and how."""
         return {
             "file": SIMULATED,
-            "shape": [len(self), len(CHANNELS)],
+            "n_images": len(self),
             "size": self.size,
             "seed": self.seed,
         }

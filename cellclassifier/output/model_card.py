@@ -66,6 +66,8 @@ def _data(description: dict) -> str:
     rows += [row for study in data.get("studies", {}).values() for row in _of_study(study)]
     if "sha256" in data:
         rows.append(("SHA-256", verbatim(data["sha256"])))
+    if "n_images" in data:
+        rows.append(("in the file", f"{data['n_images']:,} images"))
     if "shape" in data:
         rows.append(("in the file", "{:,} cells, {:,} genes".format(*data["shape"])))
     for part, meaning in (("train", "to learn"), ("val", "to choose and calibrate")):
