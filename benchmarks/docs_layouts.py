@@ -260,4 +260,13 @@ TABLES: dict[str, Table | CrossTable] = {
             "green only": "{green_only_cpu_seconds:.2f}",
         },
     ),
+    "cellama_niche": Table(
+        "cellama_niche",
+        {
+            "sentence": "{sentence}",
+            "cells": "{n_cells:,}",
+            "macro-F1": "{macro_f1_mean:.3f}",
+            "accuracy": "{accuracy_mean:.3f}",
+        },
+    ),
 }
