@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from cellclassifier.plots.style import METHOD_NAMES
+
 PANELS = {"accuracy": "each cell by itself", "averaged_accuracy": "averaged over 15 neighbours"}
 GOAL = 0.92
 MEAN = "mean"
@@ -19,7 +21,10 @@ MARKS = {  # a shape and a colour for every study
     "ifnb STIM": ("v", "#D55E00"),
     "embedded sample": ("D", "#CC79A7"),
 }
-NAMES = {"celltypist": "CellTypist 1.7.1", "plain_regression": "plain logistic regression"}
+NAMES = METHOD_NAMES | {
+    "celltypist": "CellTypist 1.7.1",
+    "plain_regression": "plain logistic regression",
+}
 
 
 @rc_context({"font.size": 13})
