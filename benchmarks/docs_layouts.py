@@ -269,4 +269,7 @@ TABLES: dict[str, Table | CrossTable] = {
             "accuracy": "{accuracy_mean:.3f}",
         },
     ),
+    "cellama_knowledge": CrossTable(
+        "cellama_knowledge", "sentence", "{sentence}", "named_by", "{macro_f1_mean:.3f}"
+    ),
 }
