@@ -110,12 +110,16 @@ def sizes_of(config: BertConfig) -> dict:
 
 
 def of_sizes(sizes: dict) -> BertModel:
-    """A network to be filled with stored weights; ValueError for sizes that cannot be."""
+    """A network to be filled with stored weights; sizes: as ``check_sizes`` lets pass."""
+    known = {name: sizes[name] for name in SIZES}
+    return made(BertConfig(**known, hidden_act="gelu", pad_token_id=0))
+
+
+def check_sizes(sizes: dict) -> None:
+    """Raise ValueError for sizes of a stranger's that no network can have."""
     for name in SIZES:
         largest = MOST_LAYERS if name == "num_hidden_layers" else LARGEST_SIZE
         if type(sizes[name]) is not int or not 0 < sizes[name] <= largest:
             raise ValueError(f"a network whose {name} is {sizes[name]!r}")
     if sizes["hidden_size"] % sizes["num_attention_heads"] or sizes["hidden_act"] != "gelu":
         raise ValueError("a network of another kind")
-    known = {name: sizes[name] for name in SIZES}
-    return made(BertConfig(**known, hidden_act="gelu", pad_token_id=0))

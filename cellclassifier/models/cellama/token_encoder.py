@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import safetensors
 
-from cellclassifier.models.cellama.bert import Below, TokenBert, of_sizes, sizes_of
+from cellclassifier.models.cellama.bert import Below, TokenBert, check_sizes, of_sizes, sizes_of
 from cellclassifier.models.cellama.encoder import Encoder, Lesson
 from cellclassifier.models.cellama.learning import fit
 from cellclassifier.models.cellama.reading import HiddenRows, TokenRows
@@ -15,12 +16,12 @@ from cellclassifier.models.cellama.sentences import CellSentences
 from cellclassifier.models.cellama.tasks import rows_of
 from cellclassifier.models.cellama.vocabulary import GeneWords
 from cellclassifier.models.neural.device import choose_device, one_thread
-from cellclassifier.models.neural.weights import fill, save_weights
+from cellclassifier.models.neural.weights import WEIGHTS, fill, save_weights
 from cellclassifier.output.progress import Progress
 
 MOST_CACHED = 2**31  # bytes of what frozen layers made of the cells
 SHOWN_FROM = 5000  # cells whose embedding takes long enough for a bar
-WEIGHTS_PER_LAYER_AT_LEAST = 4  # matrices of a layer, of width x width
+ATTENTION = 4  # matrices of a layer, of width x width
 
 
 class TokenEncoder(Encoder):
@@ -93,18 +94,32 @@ class TokenEncoder(Encoder):
 
 
 def _filled(sizes: dict, options, folder: Path) -> TokenBert:
-    path = folder / "network.safetensors"
+    check_sizes(sizes)
+    path = folder / WEIGHTS
     n_frozen = options.frozen_layers if options.encoder != "gene-bert" else 0
-    with safetensors.safe_open(path, "pt") as stored:
-        names = stored.keys()
-        held = sum(np.prod(stored.get_slice(name).get_shape()) for name in names)
-    layers = sizes["num_hidden_layers"] * WEIGHTS_PER_LAYER_AT_LEAST * sizes["hidden_size"] ** 2
-    claimed = sizes["vocab_size"] * sizes["hidden_size"] + layers
-    if claimed > held:
+    if _claimed(sizes) > _held(path):
         raise ValueError(f"{path.name} holds fewer weights than are claimed")
     network = TokenBert(of_sizes(sizes), n_frozen)
     fill(network, path)
     return network.eval()
+
+
+def _held(path: Path) -> int:
+    """Numbers in a file of weights; nothing but its header is read."""
+    try:
+        with safetensors.safe_open(path, "pt") as stored:
+            shapes = [stored.get_slice(name).get_shape() for name in stored.keys()]  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    return sum(map(math.prod, shapes))
+
+
+def _claimed(sizes: dict) -> int:
+    """Weights of a network of these sizes, but for its norms and biases."""
+    width = sizes["hidden_size"]
+    words = sizes["vocab_size"] + sizes["max_position_embeddings"] + sizes["type_vocab_size"]
+    layer = ATTENTION * width + 2 * sizes["intermediate_size"]
+    return width * (words + sizes["num_hidden_layers"] * layer)
 
 
 def framed(tokens: np.ndarray, n_words: int) -> TokenRows:

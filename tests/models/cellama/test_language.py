@@ -15,7 +15,7 @@ from transformers import BertConfig, BertModel
 
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
-from cellclassifier.models.cellama import minilm_files
+from cellclassifier.models.cellama import minilm_files, token_encoder
 from cellclassifier.models.cellama.classifier import CellamaClassifier
 from cellclassifier.models.cellama.encoder import Lesson
 from cellclassifier.models.cellama.language import LanguageModel
@@ -94,9 +94,36 @@ def test_saved_and_loaded(folder, tmp_path, words):
     known = encoder.save(tmp_path)
     again = LanguageModel.load(tmp_path, encoder.options, known, len(SYMBOLS))
     np.testing.assert_array_equal(again.vectors(sentences()), encoder.vectors(sentences()))
-    lying = known | {"sizes": known["sizes"] | {"num_hidden_layers": 40}}
-    with pytest.raises((ValueError, InputError)):
+
+
+@pytest.mark.parametrize(
+    ("size", "claim", "message"),
+    [
+        ("num_hidden_layers", 40, "fewer weights than are claimed"),
+        ("intermediate_size", 2**20, "fewer weights than are claimed"),
+        ("max_position_embeddings", 2**20, "fewer weights than are claimed"),
+        ("type_vocab_size", 2**20, "fewer weights than are claimed"),
+        ("num_hidden_layers", [2], "a network whose num_hidden_layers is"),
+        ("intermediate_size", "32", "a network whose intermediate_size is"),
+    ],
+)
+def test_sizes_that_a_file_does_not_hold_are_refused_before_any_is_made(
+    folder, tmp_path, monkeypatch, size, claim, message
+):
+    encoder = learned(folder)
+    known = encoder.save(tmp_path)
+    lying = known | {"sizes": known["sizes"] | {size: claim}}
+    monkeypatch.setattr(token_encoder, "of_sizes", lambda sizes: pytest.fail("it was made"))
+    with pytest.raises(ValueError, match=message):
         LanguageModel.load(tmp_path, encoder.options, lying, len(SYMBOLS))
+
+
+def test_a_damaged_file_of_weights_is_a_sentence(folder, tmp_path):
+    encoder = learned(folder)
+    known = encoder.save(tmp_path)
+    (tmp_path / "network.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=r"network\.safetensors"):
+        LanguageModel.load(tmp_path, encoder.options, known, len(SYMBOLS))
 
 
 def test_a_whole_model_names_cells_and_is_read_back(folder, tmp_path):
