@@ -23,6 +23,8 @@ def balanced_batches(
     batches = []
     for _ in range(-(-len(codes) // batch_size)):
         counts = _whole(wanted, least, rng)
+        while not counts.any():  # where few of many types have their turn, now and then none has
+            counts = _whole(wanted, least, rng)
         drawn = [next(turn) for turn, n in zip(turns, counts, strict=True) for _ in range(n)]
         batches.append(rng.permutation(np.array(drawn, dtype=np.int64)))
     return batches

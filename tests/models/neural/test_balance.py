@@ -37,6 +37,12 @@ def test_with_many_types_they_take_turns_and_have_enough_or_none():
     assert (counts.sum(axis=0) > 0).mean() > 0.9
 
 
+def test_no_batch_is_empty_where_many_types_take_turns_in_few_places():
+    codes = np.repeat(np.arange(20), 10)
+    for seed in range(20):
+        assert all(len(batch) for batch in batches(codes, size=8, seed=seed))
+
+
 def test_a_type_s_cells_come_in_turns():
     """No cell of a type comes a second time before all have come once."""
     drawn = np.concatenate(batches())
