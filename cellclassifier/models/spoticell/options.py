@@ -16,6 +16,7 @@ METHODS = {  # of each network, the name in tables
     "mlp": "spoticell_mlp",
 }
 QUICK_EPOCHS = 5
+LEAST_THIN = 0.001  # shares are even on a log scale, which has no 0
 MOST_GENES = 10_000  # more make the layout, an assignment of genes to places, take hours
 
 
@@ -74,10 +75,11 @@ class SpoticellOptions(TrainingOptions):
         require_at_least(self, 1, "n_genes")
         if self.n_genes > MOST_GENES:
             raise InputError(f"--n-genes {self.n_genes}: expected at most {MOST_GENES:,}")
-        for name, most in (("thin", 1.0), ("drop_genes", 0.99)):
-            if not 0 <= getattr(self, name) <= most:
+        for name, least, most in (("thin", LEAST_THIN, 1.0), ("drop_genes", 0.0, 0.99)):
+            if not least <= getattr(self, name) <= most:
                 option = name.replace("_", "-")
-                raise InputError(f"--{option} {getattr(self, name)}: expected 0 to {most:g}")
+                found = f"--{option} {getattr(self, name)}"
+                raise InputError(f"{found}: expected {least:g} to {most:g}")
         for name in ("dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 option = name.replace("_", "-")

@@ -184,7 +184,15 @@ def test_a_damaged_model_is_refused(model, tmp_path, damage):
 
 
 @pytest.mark.parametrize(
-    "options", [{"n_genes": 0}, {"n_genes": 10**6}, {"thin": 2}, {"drop_genes": 1}, {"dropout": 1}]
+    "options",
+    [
+        {"n_genes": 0},
+        {"n_genes": 10**6},
+        {"thin": 2},
+        {"thin": 0},
+        {"drop_genes": 1},
+        {"dropout": 1},
+    ],
 )
 def test_options_out_of_range(options):
     with pytest.raises(InputError, match="expected"):
