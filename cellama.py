@@ -61,7 +61,7 @@ class Config(RunOptions, CellamaOptions, SplitOptions, CellsOptions):
     """fetch all-MiniLM-L6-v2 into cellama_files/, SHA-256 checked, and stop"""
 
     quick: bool = field(default=False, metadata=NOT_IN_KEY)
-    """a first look: one split, few epochs, unless given"""
+    """a first look: one split, and 4 epochs unless --epochs is given"""
 
 
 @dataclass(frozen=True)

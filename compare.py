@@ -1,4 +1,4 @@
-"""Every method of the house on the same cells: as they are, and in four trials.
+"""Every method of the house on the same cells: as they are, and in trials.
 
     python compare.py                                     # cells.npy, else the embedded sample
     python compare.py --budget 20                         # stop after 20 minutes, go on later

@@ -175,7 +175,7 @@ def ways_to_fill(
 
 
 def judged(model: GeneClassifier, cells: ad.AnnData, labels: np.ndarray) -> dict[str, float]:
-    """Accuracy, macro-F1, and the share of cells that would be called unknown."""
+    """Accuracy, macro-F1, and the share of cells that the model's own novelty refuses."""
     outputs = model.outputs(cells)
     codes = outputs.probabilities.argmax(axis=1)
     predicted = model.classes_[codes]

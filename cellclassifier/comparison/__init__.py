@@ -1,4 +1,4 @@
-"""Every method on the same cells: as they are, and in four trials; what they get wrong together."""
+"""Every method on the same cells: as they are, and in trials; what they get wrong together."""
 
 from cellclassifier.lazy import expose
 

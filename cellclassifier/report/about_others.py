@@ -20,11 +20,11 @@ SCRIPTS = {
     "multiclass_baselines": "six methods on the same splits",
     "binary_rf": "one type or not, and by which genes",
     "finetune_geneformer": "a transformer on ranked genes",
-    "cellular": "a contrastive network and novel types",
-    "cellama": "cells as sentences, labels as embeddings",
-    "spoticell": "types in tissue sections",
+    "cellular": "one space for the cells of all batches",
+    "cellama": "cells as sentences of their genes, named by the sentences' vectors",
+    "spoticell": "cells as pictures of their genes, also when most are missing",
     "protein_atlas": "where proteins are in images of cells",
-    "compare": "every method side by side, with four trials",
+    "compare": "every method side by side, and in trials",
 }
 
 
