@@ -149,5 +149,8 @@ def embed(config: Embed):
 
 
 if __name__ == "__main__":
-    commands = {"sentences": (write_sentences, Sentences), "embed": (embed, Embed)}
-    cli.run_command(commands, main, Config, __doc__)
+    commands = {
+        "sentences": cli.Subcommand(write_sentences, Sentences, write_sentences.__doc__),
+        "embed": cli.Subcommand(embed, Embed, embed.__doc__),
+    }
+    cli.run(main, Config, __doc__, subcommands=commands)

@@ -80,18 +80,6 @@ def run(
         _call(main, config, when_stopped)
 
 
-def run_command(
-    commands: dict[str, tuple[Callable, type]], main: Callable, config_class: type, description: str
-) -> None:
-    """``run`` of the subcommand that the shell names first, or else of the script itself.
-
-    commands: name -> (main, config_class).
-    """
-    if sys.argv[1:2] and sys.argv[1] in commands:
-        main, config_class = commands[sys.argv.pop(1)]
-    run(main, config_class, description)
-
-
 def console() -> None:
     """Run the command "cellclassifier", which has a subcommand for each of ``COMMANDS``."""
     _print_anywhere()

@@ -9,7 +9,6 @@ from typing import Literal, Self
 from cellclassifier.errors import InputError
 from cellclassifier.models.neural.options import TrainingOptions, require_at_least
 
-BUILT_IN = ("bag", "gene-bert", "minilm")
 N_TOP = 64  # by default
 N_TOP_OF_PIECES = 40  # more symbols seldom fit into 256 word pieces
 N_TOP_OF_BAG = 128  # by validation cells of splits 45 to 47: 0.786 macro-F1, of 64 genes 0.774
