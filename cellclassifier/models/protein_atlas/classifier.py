@@ -38,7 +38,7 @@ class AtlasClassifier(Classifier):
     image does not depend on which others are asked about with it.
 
     method: how rare places are dealt with, see ``options.METHODS``; groups: (n_train,) of the
-    training images, antibodies or plates, kept whole in inner folds;
+    training images, antibodies or plates, kept whole in inner folds where there are two or more;
     made_by: how inputs were embedded, JSON values that are saved with the model.
     """
 

@@ -35,12 +35,14 @@ def grow_all(
 ) -> tuple[list[ExtraTrees], np.ndarray]:
     """A forest for every place, and its shares for images that were left out, (n, n_names).
 
-    x: (n, n_features) float32; groups: (n,), kept whole in inner folds. Without
-    inner folds (0 of them) no image is left out and the shares are zeros. Every forest draws its
-    own random numbers by the name of its place, so that neither the other places nor the order in
-    which forests finish change it.
+    x: (n, n_features) float32; groups: (n,), kept whole in inner folds, unless there is one alone.
+    Without inner folds (0 of them) no image is left out and the shares are zeros. Every forest
+    draws its own random numbers by the name of its place, so that neither the other places nor the
+    order in which forests finish change it.
     """
     folds = np.zeros(len(x), dtype=int)
+    if groups is not None and len(np.unique(groups)) < 2:
+        groups = None  # left out whole, nothing would be left to learn from
     if options.inner_folds:
         folds = stratified_folds(targets.answers, options.inner_folds, seed, groups)
     fits = [

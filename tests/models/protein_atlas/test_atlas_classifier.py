@@ -58,6 +58,14 @@ def test_a_place_without_images_is_never_given(model):
     assert not model.predict(x)[:, 3].any() and model.predict_proba(x)[:, 3].max() < 0.02
 
 
+def test_training_images_of_one_group_are_calibrated_by_folds_of_images():
+    x, targets = make()
+    plain = AtlasClassifier(options=SMALL, seed=3).fit(x, targets)
+    one = AtlasClassifier(options=SMALL, seed=3, groups=np.full(len(x), "plate")).fit(x, targets)
+    assert np.isfinite(one.thresholds_).all()
+    np.testing.assert_array_equal(one.thresholds_, plain.thresholds_)
+
+
 def test_thresholds_are_those_of_training_at_any_temperature():
     """Validation images calibrate further; what is above its threshold stays so."""
     (x, targets), validation = make(), make(80, seed=4)
