@@ -1,7 +1,7 @@
 """Losses between the samples of a minibatch, from their embeddings and types; also batches.
 
 All are means, scalars, and 0 without gradient where a minibatch has nothing to compare: a type with
-one cell, a single type, a single batch. Types are weighted by n^-1/2 (``type_weights``).
+one cell, a single type, a single batch.
 """
 
 from __future__ import annotations
@@ -18,12 +18,6 @@ BATCH_TEMPERATURE = 0.5  # of CELLULAR, not learned
 TYPE_SHARE, BATCH_SHARE, CENTROID_SHARE = 0.9, 0.1, 1.0
 
 
-def type_weights(n_cells: torch.Tensor) -> torch.Tensor:
-    """n^-1/2 of every type, (n_types,), scaled so that the mean over cells is 1; 0 for no cells."""
-    weights = torch.where(n_cells > 0, n_cells.clamp(min=1).to(torch.float32) ** -0.5, 0.0)
-    return weights * n_cells.sum() / (weights * n_cells).sum()
-
-
 def cosines(embedding: torch.Tensor) -> torch.Tensor:
     """Cosine of every two samples, (B, B), from (B, D)."""
     directions = normalize(embedding, dim=1)
@@ -33,15 +27,14 @@ def cosines(embedding: torch.Tensor) -> torch.Tensor:
 def supervised_contrastive(
     embedding: torch.Tensor,
     types: torch.Tensor,
-    weights: torch.Tensor | None = None,
     temperature: float = 0.1,
 ) -> torch.Tensor:
-    """Cells of a type are drawn together, others pushed apart; weighted mean over cells.
+    """Cells of a type are drawn together, others pushed apart; mean over cells.
 
     L_out of Khosla et al. 2020 (arXiv:2004.11362): per cell, the mean over the other cells of its
     type of -log(exp(s) / sum of exp(s) over all other cells), s = cosine / temperature.
-    embedding: (B, D); types: (B,) int; weights: of the types, (n_types,). A cell without another
-    one of its type is compared as an other cell, and has no loss of its own.
+    embedding: (B, D); types: (B,) int. A cell without another one of its type is compared as an
+    other cell, and has no loss of its own.
     """
     same = _same(types)
     similarity = (cosines(embedding) / temperature).masked_fill(_itself(types), -torch.inf)
@@ -51,7 +44,7 @@ def supervised_contrastive(
     if not has_any.any():
         return embedding.sum() * 0
     per_cell = -log_share.masked_fill(~same, 0)[has_any].sum(dim=1) / n_same[has_any]
-    return _weighted_mean(per_cell, types[has_any], weights)
+    return per_cell.mean()
 
 
 class CosineSoftmax(nn.Module):
@@ -91,15 +84,14 @@ def cellular_loss(
     batches: torch.Tensor,
     temperature: torch.Tensor | float,
     distances: torch.Tensor,
-    weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """0.9 L_type + 0.1 L_batch + L_centroid of CELLULAR (package CELLULAR-CL 0.0.4), a scalar.
 
     embedding: (B, D); types, batches: (B,) int; distances: of the types' centroids in the input
-    space, (n_types, n_types); weights: of the types, default inverse frequency in the minibatch.
+    space, (n_types, n_types).
     """
     return (
-        TYPE_SHARE * type_loss(embedding, types, temperature, weights)
+        TYPE_SHARE * type_loss(embedding, types, temperature)
         + BATCH_SHARE * batch_loss(embedding, types, batches)
         + CENTROID_SHARE * centroid_loss(embedding, types, distances)
     )
@@ -109,11 +101,10 @@ def type_loss(
     embedding: torch.Tensor,
     types: torch.Tensor,
     temperature: torch.Tensor | float,
-    weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """L_type: -log(P / (P + N)) per cell, P over its type without itself, N over other types.
 
-    Mean within each type, then over types by ``weights``; types of one cell have no loss.
+    Mean within each type, then over types by inverse frequency; types of one cell have no loss.
     """
     own = _same(types)
     rows = own.any(dim=1)
@@ -121,7 +112,7 @@ def type_loss(
         return embedding.sum() * 0
     similarity = cosines(embedding) / temperature
     per_cell = -_log_share(similarity[rows], own[rows], ~own[rows] & ~_itself(types)[rows])
-    return _mean_of_groups(per_cell, types[rows], weights)
+    return _mean_of_groups(per_cell, types[rows])
 
 
 def batch_loss(
@@ -182,23 +173,11 @@ def _log_share(similarity: torch.Tensor, own: torch.Tensor, other: torch.Tensor)
     return own_sum - similarity.masked_fill(~(own | other), -torch.inf).logsumexp(dim=1)
 
 
-def _weighted_mean(
-    values: torch.Tensor, types: torch.Tensor, weights: torch.Tensor | None
-) -> torch.Tensor:
-    """Mean of samples, each by the weight of its type."""
-    if weights is None:
-        return values.mean()
-    of_each = weights[types]
-    return (values * of_each).sum() / of_each.sum()
-
-
-def _mean_of_groups(
-    values: torch.Tensor, groups: torch.Tensor, weights: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Means within groups, and their mean by weights: given ones, or inverse frequency here."""
+def _mean_of_groups(values: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
+    """Means within groups, and their mean by inverse frequency."""
     present, codes, n_cells = torch.unique(groups, return_inverse=True, return_counts=True)
     means = _membership(codes, len(present), values.dtype) @ values
-    of_each = 1 / n_cells.to(values.dtype) if weights is None else weights[present]
+    of_each = 1 / n_cells.to(values.dtype)
     return (means * of_each).sum() / of_each.sum()
 
 

@@ -16,11 +16,9 @@ from cellclassifier.models.neural.losses import (
     centroid_loss,
     supervised_contrastive,
     type_loss,
-    type_weights,
 )
 
 N_TYPES = 4
-WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 3.0])
 
 
 def minibatch(seed: int = 0, n: int = 24):
@@ -39,8 +37,8 @@ def plain(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().numpy().astype(float)
 
 
-def loop_over_contrastive(z, types, weights, temperature) -> float:
-    total = norm = 0.0
+def loop_over_contrastive(z, types, temperature) -> float:
+    losses = []
     for i in range(len(z)):
         others = [j for j in range(len(z)) if j != i]
         same = [j for j in others if types[j] == types[i]]
@@ -48,9 +46,8 @@ def loop_over_contrastive(z, types, weights, temperature) -> float:
             continue
         below = sum(math.exp(cosine(z[i], z[j]) / temperature) for j in others)
         logs = [math.log(math.exp(cosine(z[i], z[j]) / temperature) / below) for j in same]
-        total += weights[types[i]] * -sum(logs) / len(same)
-        norm += weights[types[i]]
-    return total / norm
+        losses.append(-sum(logs) / len(same))
+    return float(np.mean(losses))
 
 
 def loop_over_shares(z, own, other, temperature) -> dict[int, float]:
@@ -65,36 +62,32 @@ def loop_over_shares(z, own, other, temperature) -> dict[int, float]:
     return shares
 
 
-def mean_of_means(values: dict[int, float], groups, weights: dict | None) -> float:
+def mean_of_means(values: dict[int, float], groups) -> float:
     of_group = {}
     for i, value in values.items():
         of_group.setdefault(int(groups[i]), []).append(value)
-    weights = weights or {group: 1 / len(members) for group, members in of_group.items()}
+    weights = {group: 1 / len(members) for group, members in of_group.items()}
     norm = sum(weights[group] for group in of_group)
     return sum(weights[g] * np.mean(members) for g, members in of_group.items()) / norm
 
 
-@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["equal", "weighted"])
 @pytest.mark.parametrize("seed", range(3))
-def test_supervised_contrastive_is_the_plain_loop_s(seed, weights):
+def test_supervised_contrastive_is_the_plain_loop_s(seed):
     z, types, _ = minibatch(seed)
-    found = supervised_contrastive(z, types, weights, temperature=0.3)
-    of_types = np.ones(N_TYPES) if weights is None else plain(weights)
-    expected = loop_over_contrastive(plain(z), types.numpy(), of_types, 0.3)
+    found = supervised_contrastive(z, types, temperature=0.3)
+    expected = loop_over_contrastive(plain(z), types.numpy(), 0.3)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["inverse frequency", "given"])
 @pytest.mark.parametrize("seed", range(3))
-def test_type_loss_is_the_plain_loop_s(seed, weights):
+def test_type_loss_is_the_plain_loop_s(seed):
     z, types, _ = minibatch(seed)
     shares = loop_over_shares(
         plain(z), lambda i, j: types[i] == types[j], lambda i, j: types[i] != types[j], 0.25
     )
     losses = {i: -math.log(share) for i, share in shares.items()}
-    given = None if weights is None else dict(enumerate(weights.tolist()))
-    found = type_loss(z, types, 0.25, weights)
-    assert found.item() == pytest.approx(mean_of_means(losses, types, given), rel=1e-5)
+    found = type_loss(z, types, 0.25)
+    assert found.item() == pytest.approx(mean_of_means(losses, types), rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -108,7 +101,7 @@ def test_batch_loss_is_the_plain_loop_s(seed):
     )
     losses = {i: 1 / -math.log(share) for i, share in shares.items() if share < 1}
     found = batch_loss(z, types, batches)
-    assert found.item() == pytest.approx(mean_of_means(losses, batches, None), rel=1e-5)
+    assert found.item() == pytest.approx(mean_of_means(losses, batches), rel=1e-5)
 
 
 def test_centroid_loss_is_the_plain_loop_s():
@@ -171,7 +164,7 @@ def test_gradients_are_numbers_with_a_single_cell_of_a_type(name):
     """The single cell, of which the original learns nothing, is pushed from all others."""
     z, types, batches = minibatch()
     if name == "contrastive":
-        loss = supervised_contrastive(z, types, WEIGHTS)
+        loss = supervised_contrastive(z, types)
     else:
         loss = cellular_loss(z, types, batches, 0.25, torch.ones(N_TYPES, N_TYPES))
     loss.backward()
@@ -184,13 +177,6 @@ def test_equal_embeddings_have_gradients_that_are_numbers():
     loss = cellular_loss(z, types, batches, 0.25, torch.ones(2, 2))
     (loss + supervised_contrastive(z, types)).backward()
     assert z.grad.isfinite().all()
-
-
-def test_weights_of_types_are_the_root_of_their_frequency_and_one_in_the_mean():
-    n_cells = torch.tensor([100, 25, 0, 4])
-    weights = type_weights(n_cells)
-    assert (weights / weights[0]).tolist() == pytest.approx([1, 2, 0, 5])
-    assert (weights * n_cells).sum() / n_cells.sum() == pytest.approx(1)
 
 
 def test_cosine_scores_do_not_depend_on_lengths():
