@@ -67,27 +67,31 @@ def _medians_where_expressed(normalized: sp.csr_matrix) -> np.ndarray:
 def top_genes(counts: sp.csr_matrix, scale: np.ndarray, n_top: int) -> np.ndarray:
     """The ``n_top`` leading genes of every cell, (n_cells, n_top) int32, -1 after the last one.
 
-    counts: (n_cells, n_genes) CSR without stored zeros; scale: from ``learn_scale``. Memory beside
-    the result is that of 512 cells, time is linear in the counts.
+    counts: (n_cells, n_genes) CSR without stored zeros; scale: from ``learn_scale``.
+    Memory beside the result is that of 512 cells, time is linear in the counts.
     """
     found = np.full((counts.shape[0], n_top), NO_GENE, dtype=np.int32)
-    for start in range(0, counts.shape[0], CELLS_AT_A_TIME):
-        chunk = counts[start : start + CELLS_AT_A_TIME]
-        _rank(chunk, scale, found[start : start + CELLS_AT_A_TIME])
+    # Cells of like length together: rows are padded to the longest of a chunk.
+    by_length = np.argsort(np.diff(counts.indptr), kind="stable")
+    for start in range(0, len(by_length), CELLS_AT_A_TIME):
+        rows = by_length[start : start + CELLS_AT_A_TIME]
+        chunk = counts[rows]
+        chunk.sort_indices()
+        leading = _leading(chunk, scale, n_top)
+        found[rows, : leading.shape[1]] = leading
     return found
 
 
-def _rank(counts: sp.csr_matrix, scale: np.ndarray, found: np.ndarray) -> None:
-    """Fill in the leading genes of a chunk's cells, in float64: float32 makes ties of its own."""
-    cell = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+def _leading(counts: sp.csr_matrix, scale: np.ndarray, n_top: int) -> np.ndarray:
+    """Leading genes of a chunk's cells, at most ``n_top`` columns; in float64, as float32 ties."""
     value = counts.data / scale[counts.indices]
-    ranked = value >= _least(value, counts.indptr, found.shape[1])[cell]
-    cell, gene, value = cell[ranked], counts.indices[ranked], value[ranked]
-    order = np.lexsort((gene, -value, cell))
-    n_ranked = np.bincount(cell, minlength=counts.shape[0])
-    place = np.arange(len(order)) - np.repeat(np.cumsum(n_ranked) - n_ranked, n_ranked)
-    kept = place < found.shape[1]
-    found[cell[order][kept], place[kept]] = gene[order][kept]
+    cell = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    kept = value >= _least(value, counts.indptr, n_top)[cell]
+    indptr = np.append(0, np.cumsum(np.bincount(cell[kept], minlength=counts.shape[0])))
+    genes = _padded(counts.indices[kept], indptr, NO_GENE)
+    # Columns are in order within a cell, so that a stable sort leaves ties to the first column.
+    order = np.argsort(-_padded(value[kept], indptr, 0.0), axis=1, kind="stable")
+    return np.take_along_axis(genes, order, axis=1)[:, :n_top]
 
 
 def _least(value: np.ndarray, indptr: np.ndarray, n_top: int) -> np.ndarray:
@@ -95,13 +99,19 @@ def _least(value: np.ndarray, indptr: np.ndarray, n_top: int) -> np.ndarray:
 
     Sorting what is not below it, some 64 of 700 genes, takes a fifth of sorting all.
     """
-    lengths = np.diff(indptr)
-    longest = lengths.max(initial=0)
     smallest = np.nextafter(0, 1)
+    padded = _padded(value, indptr, 0.0)
+    longest = padded.shape[1]
     if longest <= n_top:
-        return np.full(len(lengths), smallest)
-    row = np.repeat(np.arange(len(lengths)), lengths)
-    padded = np.zeros((len(lengths), longest))
-    padded[row, np.arange(len(value)) - indptr[row]] = value
+        return np.full(len(padded), smallest)
     padded.partition(longest - n_top, axis=1)
     return np.maximum(padded[:, longest - n_top], smallest)
+
+
+def _padded(values: np.ndarray, indptr: np.ndarray, filler) -> np.ndarray:
+    """Values of one cell after another as a row per cell, (n_cells, longest)."""
+    lengths = np.diff(indptr)
+    places = np.arange(lengths.max(initial=0))
+    rows = np.full((len(lengths), len(places)), filler, dtype=values.dtype)
+    rows[places < lengths[:, None]] = values
+    return rows
