@@ -137,10 +137,14 @@ class Loop:
         return rate / 2**self.halvings
 
     def _halvings(self) -> int:
-        """Of the learning rate, after the epochs so far: nothing else need be kept of them."""
-        if self.options.schedule != "plateau" or self.task.best is None:
+        """Of the learning rate, after the epochs so far: nothing else need be kept of them.
+
+        None without scores, as of a fit without validation cells.
+        """
+        if self.options.schedule != "plateau":
             return 0
-        scores = [row.get(f"val_{self.task.best}", math.inf) for row in self.state.history]
+        name = f"val_{self.task.best}"
+        scores = [row[name] for row in self.state.history if name in row]
         return halvings([-score if self.task.lowest_is_best else score for score in scores])
 
     def _learn(self, learner: nn.Module, inputs: Inputs) -> None:

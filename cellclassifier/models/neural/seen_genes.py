@@ -46,6 +46,6 @@ def rows_of(network: nn.Module, cells: GeneCounts, n_columns: int, **options) ->
         return inputs_of(some, np.broadcast_to(some.present, some.counts.shape).copy())
 
     shape = len(cells), n_columns
-    return (
-        Inference(network).rows(chunks, chunk, shape, **options) if len(cells) else np.zeros(shape)
-    )
+    if not len(cells):
+        return np.zeros(shape, dtype=np.float32)
+    return Inference(network).rows(chunks, chunk, shape, **options)

@@ -126,6 +126,12 @@ def test_without_validation_every_epoch_is_learned(tmp_path):
     assert [set(row) for row in trained.history] == [{"epoch", "train_loss", "learning_rate"}] * 3
 
 
+def test_without_validation_there_is_no_plateau(tmp_path):
+    options = {"epochs": 14, "schedule": "plateau", "warmup_share": 0}
+    _, trained = fit(tmp_path, Points(validates=False), **options)
+    assert {row["learning_rate"] for row in trained.history} == {OPTIONS.learning_rate}
+
+
 def test_seeds_and_the_callers_random_numbers(tmp_path):
     torch.manual_seed(5)
     expected = torch.rand(3)
