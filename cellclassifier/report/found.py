@@ -37,7 +37,7 @@ class Found:
             if path.stat().st_size > LARGEST_RECORD:
                 raise ValueError("too large")
             record = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(record, dict) and isinstance(record.get("outputs"), list):
+            if _is_record(record):
                 return record
             raise ValueError("no record")
         except (OSError, ValueError, RecursionError):
@@ -104,6 +104,21 @@ class Found:
         except (OSError, ValueError, KeyError):
             self.unreadable.append(f"predictions of {method}")
             return None
+
+
+def _is_record(record: object) -> bool:
+    """Whether JSON has what the page reads of it in the kinds that ``RunRecord`` writes."""
+    if not isinstance(record, dict) or not isinstance(record.get("outputs"), list):
+        return False
+    kinds = {"options": dict, "steps": dict, "data": dict, "seeds": list}
+    parts = {name: record.get(name) or kind() for name, kind in kinds.items()}
+    if not all(isinstance(parts[name], kind) for name, kind in kinds.items()):
+        return False
+    steps = [step.get("seconds") or 0 for step in parts["steps"].values() if isinstance(step, dict)]
+    shape = parts["data"].get("shape") or [0, 0]
+    if not isinstance(shape, list) or len(shape) != 2:
+        return False
+    return all(isinstance(number, int | float) for number in (*steps, *shape))
 
 
 def _digest(record: dict) -> object:

@@ -84,6 +84,24 @@ def test_damaged_files_are_left_out_and_said(copy):
         assert f"{name} cannot be read" in said
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"seeds": 5},
+        {"options": [1]},
+        {"data": {"shape": "ab"}},
+        {"data": {"shape": [1]}},
+        {"data": {"shape": 5}},
+        {"steps": {"read": {"seconds": "a"}}},
+    ],
+)
+def test_a_record_of_other_kinds_of_values_is_left_out_and_said(copy, strange):
+    path = copy / "results/run_multiclass_baselines.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | strange))
+    said = " ".join(section(make_page(copy, copy), "runs").missing)
+    assert "run_multiclass_baselines.json cannot be read" in said
+
+
 def test_a_script_of_other_cells_is_said_and_not_shown(copy):
     path = copy / "results/run_interview.json"
     record = json.loads(path.read_text())
