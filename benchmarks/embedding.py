@@ -98,7 +98,7 @@ def cells_of(name: str) -> ad.AnnData | None:
 
 
 def parts_of(cells: ad.AnnData, seed: int) -> np.ndarray:
-    """Training, validation and test cells, within each type of each batch where it has enough."""
+    """Training, validation and test cells, drawn within each type, whatever the batch."""
     return split_cells(cells.obs["cell_type"].to_numpy().astype(str), seed)
 
 
