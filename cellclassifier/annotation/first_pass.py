@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,6 +20,7 @@ from cellclassifier.trust.neighbours import FEWEST_CELLS, sample_of, sampled_row
 Smooth = Literal["nothing", "broad", "all"]
 SEED = 42  # of the sample, so that a file is annotated alike every time
 CHUNK_CELLS = 10_000
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,19 @@ class FirstPass:
         """Look at up to 20,000 of a file's cells; the same ones whatever the chunks.
 
         chunks: the file's raw counts; align: gives those of the model's genes; smooth: which names
-        will be averaged over neighbours.
+        will be averaged over neighbours; where that cannot be, the log says so.
         """
         if model.type_profiles_ is None:
-            return cls()
-        rows = sampled_rows(n_cells, SEED)
-        return cls.of_sample_at(model, sample_of(chunks, rows, align), rows, smooth)
+            found = cls()
+        else:
+            rows = sampled_rows(n_cells, SEED)
+            found = cls.of_sample_at(model, sample_of(chunks, rows, align), rows, smooth)
+        if smooth != "nothing" and found.of_sample is None:
+            log.warning(
+                "No name is averaged over a cell's neighbours: that takes at least "
+                f"{FEWEST_CELLS} cells that differ, and a model that learned profiles of its types."
+            )
+        return found
 
     @classmethod
     def of_sample_at(

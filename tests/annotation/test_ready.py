@@ -99,3 +99,14 @@ def test_types_of_the_embedded_sample_are_those_of_its_labels():
 @pytest.mark.parametrize(("model", "expected"), [(None, "all"), ("folder", "nothing")])
 def test_only_common_types_are_averaged_unless_asked(model, expected):
     assert smoothing_by_default(model) == expected
+
+
+def test_it_is_said_where_a_file_is_too_small_for_averages(caplog):
+    cells = read_cells()
+    with caplog.at_level("WARNING"):
+        cc.annotate(cells[:40].copy(), min_genes_found=0.1)
+    assert "No name is averaged over a cell's neighbours" in caplog.text
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        cc.annotate(cells[:40].copy(), min_genes_found=0.1, smooth="nothing")
+    assert "averaged" not in caplog.text
