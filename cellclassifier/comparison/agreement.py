@@ -12,9 +12,9 @@ from sklearn.metrics import cohen_kappa_score
 
 from cellclassifier.data.cell_types import CellTypes, known_cell_types
 from cellclassifier.data.features import log_normalize, total_counts
+from cellclassifier.protocol.answers import KEYS
 
 N_TOP_GENES = 5
-KEYS = ["cell", "part", "label", "predicted"]
 Predictions = Mapping[str, pd.DataFrame]
 """Of every method, rows of the same test cells in the same order."""
 

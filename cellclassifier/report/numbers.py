@@ -12,7 +12,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.output.folder import Output
 from cellclassifier.plots.findings import FALLING, leaders
 from cellclassifier.plots.style import NO_GENES
-from cellclassifier.protocol.answers import read_answers
+from cellclassifier.protocol.answers import KEYS, read_answers
 from cellclassifier.protocol.paired import compare
 from cellclassifier.protocol.scores import (
     ScoreTables,
@@ -26,7 +26,6 @@ from cellclassifier.report.found import Found
 
 SURE = 0.9  # confidence
 LOOKED_AT = 0.2  # share of cells, those of lowest confidence, that a person looks at
-KEYS = ["cell", "part", "label", "predicted"]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import pandas as pd
 from sklearn import metrics as sk
 
 from cellclassifier.data.locations import LOCATIONS
+from cellclassifier.protocol.answers import KEYS
 from cellclassifier.protocol.multi_label import MultiLabel
 
-KEYS = ["cell", "part", "label", "predicted"]  # columns of predictions that are no probability
 ALWAYS = "always present"
 # Three biologists on 164 images of nearly natural prevalence, recomputed from their answers; absent
 # places count 0, but in the last. Those images are in the training table, too.
