@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 from contract.registry import EVERY, SYSTEMS, fitted, new_inputs, saved_in, trained
 
@@ -26,6 +27,14 @@ def test_a_seed_gives_one_model_whatever_the_threads(name):
     found = fitted(name, model).outputs(x).probabilities
     np.testing.assert_array_equal(found, trained(name).outputs(x).probabilities)
     assert model.calibration_ == trained(name).calibration_
+
+
+def test_the_callers_random_numbers_stay_as_they_are(name):
+    torch.manual_seed(7)
+    before, of_numpy = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    fitted(name, SYSTEMS[name].new())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.random.get_state()[1].tolist() == of_numpy
 
 
 def test_rows_do_not_depend_on_their_neighbours(name):

@@ -20,6 +20,7 @@ from cellclassifier.models.neural.loop import train
 BETWEEN_SEEDS = 1_000_003  # of the networks of an ensemble
 
 
+@torch.random.fork_rng([])  # the caller's random numbers stay as they are
 def trained_networks(
     widths: tuple[int, ...],
     scale: np.ndarray,

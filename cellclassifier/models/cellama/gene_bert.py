@@ -13,6 +13,7 @@ from cellclassifier.models.cellama.vocabulary import GeneWords
 class GeneBert(TokenEncoder):
     """Two layers over a vocabulary of genes, from random weights."""
 
+    @torch.random.fork_rng([])  # the caller's random numbers stay as they are
     def learn(self, lesson: Lesson) -> None:
         """Learn what the options say; all layers."""
         self.words_ = GeneWords.learn(lesson.sentences)

@@ -27,6 +27,7 @@ class NetworkHead(Head):
 
     names = ("mean", "scale", "hidden", "hidden_bias", "scores", "scores_bias")
 
+    @torch.random.fork_rng([])  # the caller's random numbers stay as they are
     def fit(self, vectors, codes, n_types, validation) -> None:
         """Cross-entropy of the scores, which no softmax has touched."""
         self.scaling = Scaling.learn(vectors)

@@ -35,6 +35,7 @@ class LanguageModel(TokenEncoder):
 
     contrasts = True
 
+    @torch.random.fork_rng([])  # the caller's random numbers stay as they are
     def learn(self, lesson: Lesson) -> None:
         """Read the weights; then learn what the options say, if anything."""
         require_symbols(lesson.sentences.symbols)

@@ -17,6 +17,7 @@ from cellclassifier.models.neural.device import choose_device, one_thread
 from cellclassifier.models.neural.loop import train
 
 
+@torch.random.fork_rng([])  # the caller's random numbers stay as they are
 def learn_bag(
     bag: Encoder, tokens: np.ndarray, lesson: Lesson
 ) -> tuple[np.ndarray, np.ndarray, list[dict]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, set_seed
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
 from cellclassifier.errors import InputError
@@ -89,13 +89,14 @@ def new_classifier(
     return model
 
 
+@torch.random.fork_rng([])  # the caller's random numbers stay as they are
 def pretrained_classifier(folder: Path, n_types: int, pooling: str, seed: int) -> CellBert:
     """A classifier with the weights of a published model folder (safetensors) under a new head.
 
     Published weights have a head for masked genes instead, and most have no pooler. Raises
     InputError where they lack anything else.
     """
-    set_seed(seed)  # what is new is random
+    torch.manual_seed(seed)  # what is new is random
     changes = {"num_labels": n_types, "pooling": pooling}
     model, new = weights.load(CellBert, folder, new=NEW, unused=("cls.",), **changes)
     counts = {part: sum(name.startswith(part) for name in new) for part in NEW}
@@ -126,7 +127,8 @@ def quiet_transformers() -> None:
     transformers_logging.disable_progress_bar()
 
 
+@torch.random.fork_rng([])  # the caller's random numbers stay as they are
 def _made(kind: type, config: BertConfig, seed: int):
-    set_seed(seed)
+    torch.manual_seed(seed)
     config._attn_implementation = "sdpa"
     return kind(config)

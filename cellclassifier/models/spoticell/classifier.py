@@ -79,8 +79,9 @@ class SpoticellClassifier(GeneClassifier):
         task = IncompleteCells(
             known, targets.codes, held_out, self.values_, self.loss_, options, self.seed
         )
-        torch.manual_seed(self.seed)
-        self.network_ = self._new_network(options.dropout)
+        with torch.random.fork_rng([]):  # the caller's random numbers stay as they are
+            torch.manual_seed(self.seed)
+            self.network_ = self._new_network(options.dropout)
         device = choose_device(options.device)
         with tempfile.TemporaryDirectory() as temporary, one_thread():
             folder = Path(self.checkpoints or temporary)
