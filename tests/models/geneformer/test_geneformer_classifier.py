@@ -94,7 +94,7 @@ def test_save_and_load(fitted, cells, tmp_path):
     fitted.save(tmp_path / "model", split=42)
     names = {path.name for path in (tmp_path / "model").iterdir()}
     expected = {"README.md", "config.json", "model.json", "model.safetensors", "vocabulary.json"}
-    assert names == expected | {"library_size.json", "novelty.npz"}
+    assert names == expected | {"library_size.json", "novelty.npz", "type_profiles.npz"}
     loaded = GeneformerClassifier.load(tmp_path / "model")
     assert (loaded.predict_proba(cells) == fitted.predict_proba(cells)).all()
     description = tmp_path / "model" / "model.json"
