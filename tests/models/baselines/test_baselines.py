@@ -84,6 +84,7 @@ def test_the_description_says_what_was_saved(models, saved):
 
 
 CONTENT = ["README.md", "library_size.json", "model.json", "model.skops", "novelty.npz"]
+CONTENT += ["type_profiles.npz"]
 
 
 def test_saving_replaces_the_folder_whole(saved, models, tmp_path):

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from fitted_forests import OPTIONS, SEEDS, fits_of_small_cells, fitted, labels_of
 from threads import watch_threads
 
-from cellclassifier.models.one_vs_rest import forests, tables
+from cellclassifier.models.one_vs_rest import forests, side_by_side, tables
 
 
 def assert_same(first: dict, second: dict) -> None:
@@ -119,7 +119,7 @@ def test_parallel_config_is_respected(small_cells, monkeypatch):
             super().__init__(*arguments, **options)
             seen.append((self.n_jobs, type(self._backend).__name__))
 
-    monkeypatch.setattr(forests, "Parallel", Spy)
+    monkeypatch.setattr(side_by_side, "Parallel", Spy)
     with joblib.parallel_config(backend="loky", n_jobs=1):
         fitted(small_cells, jobs=3, seeds=(42,))
     fitted(small_cells, jobs=3, seeds=(42,))
