@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 VERSION = cellclassifier.__version__
 TABLES = {
     str(path.relative_to(ROOT))
-    for folder in ("data/tables", "report/templates")
+    for folder in ("data/tables", "report/templates", "annotation/ready_model")
     for path in (ROOT / "cellclassifier" / folder).glob("*")
 }
 SOURCES = {str(path.relative_to(ROOT)) for path in (ROOT / "cellclassifier").rglob("*.py")}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cellclassifier.comparison.plan import PLAIN
 from cellclassifier.errors import InputError
+from cellclassifier.output.tables import write_csv
 
 CELLTYPIST = "celltypist"
 LONGEST = 300  # letters of what another program said
@@ -29,7 +30,7 @@ def celltypist_rows(
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "cells.h5ad", Path(folder) / "parts.csv"
         ad.AnnData(cells.X, obs=cells.obs[["cell_type"]], var=cells.var[[]]).write_h5ad(files[0])
-        parts.to_csv(files[1])
+        write_csv(files[1], parts.reset_index())
         rows = _printed([str(python), str(script), *map(str, files)])
     sizes = [(parts[row["split"]] == "train").sum() for row in rows]
     table = pd.DataFrame(rows).assign(method=CELLTYPIST, trial=PLAIN, level="", n_train=sizes)
