@@ -7,9 +7,9 @@ OUTPUT ?= model_output
 MINUTES ?= 10
 # interview.py first: it says what the others will see. Systems come next (add yours to SYSTEMS); what sets
 # methods side by side after them, and the page of it all last. Quick fine-tuning, for machines without GPU.
-SYSTEMS := binary_rf.py "finetune_geneformer.py --quick" cellular.py "cellama.py --quick" "spoticell.py --quick" \
+SYSTEMS := binary_rf.py "finetune_geneformer.py --quick --epochs 4 --pretrain-epochs 2" cellular.py "cellama.py --quick" "spoticell.py --quick" \
   "protein_atlas.py --quick"
-SCRIPTS := "interview.py --umap" $(SYSTEMS) multiclass_baselines.py "annotate.py --min-genes-found 0.2" "compare.py --budget 2" report.py
+SCRIPTS := "interview.py --umap" $(SYSTEMS) multiclass_baselines.py "annotate.py --min-genes-found 0.2" "compare.py --budget 1" report.py
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .PHONY: run test test-all test-browser lint bench fuzz images docs-tables setup ready-model geneformer-files clean help

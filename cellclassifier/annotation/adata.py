@@ -33,7 +33,7 @@ from cellclassifier.annotation.predict import (
     summarize,
     totals,
 )
-from cellclassifier.annotation.ready import load_ready, smoothing_by_default
+from cellclassifier.annotation.ready import limits, load_ready, smoothing_by_default
 from cellclassifier.annotation.voting import Clusters
 from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
@@ -79,7 +79,8 @@ def annotate(
     - ``obsm["X_cellclassifier"]``: n_cells x n_components, the cells among the known types, for
       neighbours and maps (not of a model that saw no validation cells);
     - ``uns["cellclassifier"]``: model digest, method, types, date, layer, share of genes found,
-      cells in all, unknown, far and between ones, cells sampled to tell what is far;
+      cells in all, unknown, far and between ones, cells sampled to tell what is far, limits of
+      the ready model;
       ``uns["predicted_cell_type_colors"]``: the types' colours, as scanpy keeps them, so that
       ``sc.pl.umap`` shows those of this package's figures.
 
@@ -105,7 +106,7 @@ def annotate(
     _require_positive(chunk_cells=chunk_cells, jobs=jobs)
     try:
         source = _counts_of(adata, layer)
-        smooth = smooth or smoothing_by_default(model)
+        smooth, said = smooth or smoothing_by_default(model), [] if model else limits()
         model = _ready(model, jobs)
         match, share = find_genes(model, source.var, min_genes_found)
         naming = Naming.of(model.classes_, certainty, cell_types)
@@ -122,6 +123,7 @@ def annotate(
         raise InputError(_in_python(str(error))) from None
     table = result.table
     facts = {"layer": layer or source.counts_from, "genes_found_share": share} | totals(table)
+    facts |= {"limits": np.array(said, dtype=object)} if said else {}
     with _writable(adata):
         _write(adata, result, uns_of(model, facts | first.facts()), model.classes_)
     say_if_many_are_far(table)

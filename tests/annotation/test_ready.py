@@ -110,3 +110,9 @@ def test_it_is_said_where_a_file_is_too_small_for_averages(caplog):
     with caplog.at_level("WARNING"):
         cc.annotate(cells[:40].copy(), min_genes_found=0.1, smooth="nothing")
     assert "averaged" not in caplog.text
+
+
+def test_a_notebook_finds_the_limits_in_uns():
+    cells = read_cells()
+    cc.annotate(cells, min_genes_found=0.1)
+    assert cells.uns["cellclassifier"]["limits"].tolist() == limits()
