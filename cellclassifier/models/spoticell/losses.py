@@ -66,7 +66,8 @@ class YesOrNo:
         below = ~members.T & (may_mean.astype(int) @ members.T.astype(int) > 0)
         self.counts = torch.from_numpy((~below).astype(np.float32))
         larger = members.sum(axis=1)[:, None] < members.sum(axis=1)
-        inside = (members[:, None] & ~members).any(axis=2)
+        # Whether one has a label that the other has not, as a product: no array of three axes.
+        inside = members.astype(np.float32) @ (~members).T.astype(np.float32) > 0
         self.child, self.parent = map(torch.from_numpy, np.nonzero(larger & ~inside))
 
     def loss_sum(self, scores: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
