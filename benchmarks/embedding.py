@@ -14,7 +14,6 @@ see no label at all. Embeddings are kept in benchmarks/output/embedding/, and no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -23,8 +22,9 @@ import tyro
 
 from benchmarks.common import OUTPUT, ROOT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED
-from benchmarks.embedded.methods import METHODS, embed
+from benchmarks.embedded.methods import METHODS, embed, key_of_embedding
 from benchmarks.embedded.scib import COLUMNS, scores_of
+from benchmarks.kept import kept_path
 from benchmarks.leaving_out.cells import IFNB, PBMC3K, SORTED, at_common_level
 from benchmarks.records import write_record
 from cellclassifier.data.features import log_normalize, total_counts
@@ -119,9 +119,9 @@ def kept_embedding(
     name: str, method: str, cells: ad.AnnData, parts: np.ndarray, seed: int
 ) -> np.ndarray:
     """The test cells, (n_test, n_dimensions), computed once."""
-    path: Path = FOLDER / f"{name}-{method.replace(' ', '_')}-{seed}.npy"
+    key = key_of_embedding(method, cells, parts, seed)
+    path = kept_path(FOLDER, f"{name}-{method}-{seed}", key, ".npy")
     if not path.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             np.save(temporary, embed(method, cells, parts, seed))
     return np.load(path)

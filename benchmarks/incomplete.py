@@ -29,6 +29,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.common import OUTPUT, ROOT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED
+from benchmarks.kept import kept_path, key_of_model
 from benchmarks.records import write_record
 from cellclassifier.annotation.expected import FILE
 from cellclassifier.data.cell_types import TABLES
@@ -84,9 +85,10 @@ def main(config: Config) -> None:
     seeds = list(range(config.seed, config.seed + config.n_splits))
     for method in config.methods:
         for seed in seeds:
-            if config.again or not file_of(method, seed, config.part).exists():
-                keep(measured(cells, method, seed, config), file_of(method, seed, config.part))
-    table = summarized(pd.concat(map(pd.read_csv, files_of(seeds, config.part))))
+            path = file_of(method, seed, cells, config)
+            if config.again or not path.exists():
+                keep(measured(cells, method, seed, config), path)
+    table = summarized(pd.concat(map(pd.read_csv, files_of(seeds, cells, config))))
     for lost in ("genes", "counts"):
         wide = table[table["lost"] == lost].pivot(
             index="method", columns="share", values="macro_f1"
@@ -100,14 +102,17 @@ def main(config: Config) -> None:
     write_figure(FIGURE if config.record else FOLDER / "incomplete.png", figure)
 
 
-def file_of(method: str, seed: int, part: str) -> Path:
-    """Where one method's figures on one split are kept."""
-    return FOLDER / f"{part}-{seed}-{method}.csv"
+def file_of(method: str, seed: int, cells: ad.AnnData, config: Config) -> Path:
+    """Where one method's figures on one split are kept, of this code, cells and losses."""
+    losses = {"genes": MISSING, "counts": DEPTH, "draws": config.draws}
+    key = key_of_model(make_method(method, seed=seed), cells, **losses)
+    return kept_path(FOLDER, f"{config.part}-{seed}-{method}", key, ".csv")
 
 
-def files_of(seeds: list[int], part: str) -> list[Path]:
+def files_of(seeds: list[int], cells: ad.AnnData, config: Config) -> list[Path]:
     """All that is kept of these splits."""
-    return [path for seed in seeds for path in sorted(FOLDER.glob(f"{part}-{seed}-*.csv"))]
+    paths = [file_of(method, seed, cells, config) for seed in seeds for method in sorted(EVERY)]
+    return [path for path in paths if path.exists()]
 
 
 def keep(table: pd.DataFrame, path: Path) -> None:

@@ -10,19 +10,32 @@ import anndata as ad
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
 
+from benchmarks.kept import key_of, key_of_model
 from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.cellular.classifier import CellularClassifier
 from cellclassifier.models.cellular.options import CellularOptions
-from cellclassifier.models.methods import make_method
+from cellclassifier.models.methods import EVERY, make_method
 
 N_COMPONENTS, N_GENES = 50, 2000
+CELLULAR = "cellular"
 
 
 def embed(method: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> np.ndarray:
     """Where a method that has learned from the training cells puts the test cells."""
     return METHODS.get(method, partial(learned, method))(cells, parts, seed)
+
+
+def key_of_embedding(method: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> str:
+    """What ``embed`` gives depends on: this code, the model's own, and the cells."""
+    way = METHODS.get(method)
+    options = way.keywords if isinstance(way, partial) else {}
+    made = {"method": method, "parts": parts.tolist(), "seed": seed, "options": options}
+    key = key_of(__name__, cells, **made)
+    is_model = method in EVERY or method.startswith(CELLULAR)
+    name = CELLULAR if method.startswith(CELLULAR) else method
+    return key_of_model(make_method(name, seed=seed), key=key) if is_model else key
 
 
 def pca(cells: ad.AnnData, parts: np.ndarray, seed: int, rows: str | None = "test") -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 from conftest import make_cells
 
 from benchmarks import studies
+from benchmarks.leaving_out.answers import some_of
 from benchmarks.leaving_out.candidates import nearest_cells, steady_regression
 from benchmarks.leaving_out.cells import split
 from benchmarks.leaving_out.figure import MARKS, accuracy_of_studies
@@ -81,29 +82,38 @@ def test_each_type_is_looked_for_where_it_was_left_out():
     assert (table["far_auroc"].drop(NOTHING) > 0.8).all()
 
 
-def test_a_mean_is_of_methods_that_named_every_study():
-    rows = [
-        {
-            "method": m,
-            "study": s,
-            "seed": seed,
-            "accuracy": a,
-            "averaged_accuracy": a,
-            "macro_f1": a,
-        }
-        for m, s, seed, a in [
-            ("x", "p", 1, 0.5),
-            ("x", "p", 2, 0.7),
-            ("x", "q", 1, 1.0),
-            ("y", "p", 1, 0.9),
-        ]
+def test_a_mean_is_of_fits_that_named_every_study_and_its_spread_is_of_means():
+    fits = [
+        ("gbdt", "p", 1, 0.5),
+        ("gbdt", "p", 2, 0.7),
+        ("gbdt", "q", 1, 1.0),
+        ("gbdt", "q", 2, 0.6),
+        ("geneformer", "p", 1, 0.9),
     ]
-    table = studies.with_means(studies.mean_over_seeds(pd.DataFrame(rows)))
-    means = table[table["study"] == studies.MEAN].set_index("method")["accuracy"]
-    assert means.to_dict() == {"x": pytest.approx(0.8)}
-    of_x = table[(table["method"] == "x") & (table["study"] == "p")].iloc[0]
-    assert of_x["n_fits"] == 2
-    assert of_x["accuracy_std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    columns = ["method", "study", "seed", "accuracy"]
+    rows = pd.DataFrame(fits, columns=columns).assign(n_known=2, n_cells=2)
+    table = studies.over_seeds(studies.with_means(rows)).set_index(["method", "study"])
+    assert table.index.tolist() == [
+        ("gbdt", "p"),
+        ("gbdt", "q"),
+        ("geneformer", "p"),
+        ("gbdt", studies.MEAN),
+    ]
+    assert table["fits"].tolist() == ["2", "2", "1, of 2,000 cells", "2"]
+    mean, of_p = table.loc[("gbdt", studies.MEAN)], table.loc[("gbdt", "p")]
+    assert mean["accuracy"] == pytest.approx(0.7)  # of 0.75 and 0.65
+    assert mean["accuracy_std"] == pytest.approx(np.std([0.75, 0.65], ddof=1))
+    assert of_p["accuracy_std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    assert np.isnan(table.loc[("geneformer", "p"), "accuracy_std"])
+
+
+def test_some_of_the_cells_hold_the_same_share_of_every_type():
+    cells = two_studies()
+    some = some_of(cells, 60, seed=1)
+    assert some.n_obs == 60
+    shares = some.obs["cell_type"].value_counts() / cells.obs["cell_type"].value_counts()
+    assert shares.between(0.2, 0.3).all()
+    assert some_of(cells, 1000, seed=1) is cells
 
 
 def test_the_figure_has_a_mark_for_every_study():
