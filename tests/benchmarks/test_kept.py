@@ -57,6 +57,7 @@ def test_a_key_knows_the_methods_version_its_options_its_seed_and_the_cells(cell
         ("cellama", "cellclassifier.models.cellama.head_xgboost"),
         ("logistic_regression", "cellclassifier.models.missing_genes"),
         ("gbdt", "cellclassifier.data.features"),
+        ("gbdt", "cellclassifier.trust.calibration"),
     ],
 )
 def test_a_key_changes_with_the_code_that_a_method_reaches(method, module, cells, monkeypatch):
