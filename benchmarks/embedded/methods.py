@@ -8,6 +8,7 @@ from functools import partial
 
 import anndata as ad
 import numpy as np
+import torch
 from sklearn.decomposition import TruncatedSVD
 
 from benchmarks.kept import key_of, key_of_model
@@ -16,26 +17,27 @@ from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.cellular.classifier import CellularClassifier
 from cellclassifier.models.cellular.options import CellularOptions
+from cellclassifier.models.geneformer.classifier import GeneformerClassifier
+from cellclassifier.models.geneformer.options import QUICK_FROM_SCRATCH, GeneformerOptions
 from cellclassifier.models.methods import EVERY, make_method
 
 N_COMPONENTS, N_GENES = 50, 2000
-CELLULAR = "cellular"
+QUICK = "geneformer, quick"
+FEW_CELLS = 2000  # that Geneformer learns from here: all of ifnb's, a third of three studies'
 
 
 def embed(method: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> np.ndarray:
     """Where a method that has learned from the training cells puts the test cells."""
-    return METHODS.get(method, partial(learned, method))(cells, parts, seed)
+    return METHODS[method](cells, parts, seed)
 
 
 def key_of_embedding(method: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> str:
     """What ``embed`` gives depends on: this code, the model's own, and the cells."""
-    way = METHODS.get(method)
+    way, (name, *_) = METHODS[method], method.split(",")
     options = way.keywords if isinstance(way, partial) else {}
     made = {"method": method, "parts": parts.tolist(), "seed": seed, "options": options}
     key = key_of(__name__, cells, **made)
-    is_model = method in EVERY or method.startswith(CELLULAR)
-    name = CELLULAR if method.startswith(CELLULAR) else method
-    return key_of_model(make_method(name, seed=seed), key=key) if is_model else key
+    return key_of_model(make_method(name, seed=seed), key=key) if name in EVERY else key
 
 
 def pca(cells: ad.AnnData, parts: np.ndarray, seed: int, rows: str | None = "test") -> np.ndarray:
@@ -73,11 +75,31 @@ def hidden_layer(cells: ad.AnnData, parts: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([np.maximum(layer.scores(test), 0) for layer in first], axis=1)
 
 
-def learned(method: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> np.ndarray:
-    """The features of any method, for instance geneformer's pooled hidden states."""
-    model = _fitted(make_method(method, seed=seed), cells, parts)
-    features = model.outputs(cells[parts == "test"]).features
-    return features.toarray() if hasattr(features, "toarray") else np.asarray(features)
+def vectors(cells: ad.AnnData, parts: np.ndarray, seed: int) -> np.ndarray:
+    """The vectors of CELLama's sentences, by its default encoder, a bag of genes."""
+    model = _fitted(make_method("cellama", seed=seed), cells, parts)
+    return model.embed(cells[parts == "test"])
+
+
+def looked_at(cells: ad.AnnData, parts: np.ndarray, seed: int) -> np.ndarray:
+    """What Spoticell's convolutions and patches say of a picture, before they are fused."""
+    model, found = _fitted(make_method("spoticell", seed=seed), cells, parts), []
+    first = model.network_.fuse[0]  # sets what is below 0 to 0
+    handle = first.register_forward_hook(lambda _, inputs, output: found.append(output))
+    model.outputs(cells[parts == "test"])  # one thread, so that chunks come in their order
+    handle.remove()
+    return torch.cat(found).cpu().numpy()
+
+
+def geneformer(cells: ad.AnnData, parts: np.ndarray, seed: int, **options) -> np.ndarray:
+    """Pooled hidden states of a Geneformer from random weights, as with --quick, of few cells."""
+    training = np.flatnonzero(parts == "train")
+    few = np.random.default_rng(seed).permutation(training)[FEW_CELLS:]
+    parts = parts.copy()
+    parts[few] = ""
+    chosen = GeneformerOptions(from_scratch=True, **QUICK_FROM_SCRATCH | options)
+    model = _fitted(GeneformerClassifier(chosen, seed=seed), cells, parts)
+    return model.outputs(cells[parts == "test"]).features
 
 
 def _fitted(model: GeneClassifier, cells: ad.AnnData, parts: np.ndarray) -> GeneClassifier:
@@ -91,6 +113,9 @@ METHODS: dict[str, Callable] = {
     "PCA": pca,
     "Harmony": harmony,
     "augmented_network": hidden_layer,
+    "cellama": vectors,
+    "spoticell": looked_at,
+    QUICK: geneformer,
     "cellular, softmax": partial(cellular, loss="softmax"),
     "cellular, original's loss": partial(cellular, loss="cellular", **PLAIN),
     "cellular": cellular,

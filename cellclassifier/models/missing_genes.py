@@ -14,6 +14,9 @@ import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
+from cellclassifier.data.features import CountFeatures
+from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.errors import InputError
 from cellclassifier.trust.arrays import read_arrays
 
 EXPECTED_FILE = "expected_values.npz"
@@ -57,6 +60,20 @@ class ExpectedValues:
         noise = np.maximum(unexplained, LEAST_NOISE * variance) + np.float32(1e-6)
         least = _half_of_expressed(features) if rounds else np.full(len(mean), -np.inf)
         return cls(*(array.astype(np.float32) for array in (mean, loadings, noise, least)))
+
+    @classmethod
+    def of_cells(
+        cls, features: CountFeatures, cells: GeneCounts, rounds: bool = False
+    ) -> ExpectedValues:
+        """``learn`` from at most ``MOST_CELLS`` training cells, evenly spread over the file."""
+        return cls.learn(features.transform(cells[:: -(-len(cells) // MOST_CELLS)]), rounds)
+
+    @classmethod
+    def of_means(cls, mean: np.ndarray) -> ExpectedValues:
+        """Nothing but the mean of every feature, (n_genes,): for models that know no more."""
+        mean = mean.astype(np.float32)
+        nothing = np.zeros((len(mean), 0), np.float32)
+        return cls(mean, nothing, np.ones_like(mean), np.full_like(mean, -np.inf))
 
     def fill(self, features: sp.csr_matrix, present: np.ndarray) -> sp.csr_matrix:
         """Features in which the columns of genes that are not ``present`` hold expected values.
@@ -104,6 +121,19 @@ class ExpectedValues:
         if not (arrays["noise"] > 0).all():
             raise ValueError(f"{path.name}: a noise that is not above 0")
         return cls(**arrays)
+
+
+def stored_in(folder: Path, description: dict) -> ExpectedValues | None:
+    """Those of a saved model; None where it has none, as models that were saved before.
+
+    description: the content of its model.json. Raises InputError where they are damaged.
+    """
+    if EXPECTED_FILE not in description["files"]:
+        return None
+    try:
+        return ExpectedValues.load(folder / EXPECTED_FILE, len(description["genes"]))
+    except ValueError as error:
+        raise InputError(f"{folder} is damaged ({error}): train and save it again") from error
 
 
 def _half_of_expressed(features: sp.csr_matrix) -> np.ndarray:

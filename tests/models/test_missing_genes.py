@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from trained_models import known_cells, new_model
 
+from cellclassifier.interface import Classifier
+from cellclassifier.model_folder import seal
+from cellclassifier.models.methods import make_method
 from cellclassifier.models.missing_genes import EXPECTED_FILE, ExpectedValues
 
 PRESENT = np.arange(30) % 3 > 0
@@ -114,3 +119,44 @@ def test_a_model_with_half_of_its_genes_is_right_more_often_than_with_zeros(meth
     filled = (model.predict(new) == answers).mean()
     model.expected_ = None  # as in models that were saved before
     assert filled > (model.predict(new) == answers).mean()
+
+
+NETWORKS = ["augmented_network", "cellular"]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request):
+    cells = known_cells()
+    labels = cells.obs["cell_type"].to_numpy().astype(str)
+    model = make_method(request.param, seed=1, n_genes=40, quick=True)
+    return model.fit(cells, labels, validation=(cells, labels))
+
+
+def test_features_of_networks_hold_expected_values_where_a_file_lacks_genes(network):
+    """So that cells of such a file lie near where they would lie with all genes."""
+    new = network.align(known_cells(seed=3))
+    some = network.align(known_cells(seed=3)[:, ::2].copy())
+    features = network.outputs(some).features
+    zeros = network.features_.transform(some)
+    expected = network.expected_.fill(zeros, some.present).toarray()
+    np.testing.assert_array_equal(features.toarray(), expected)
+    assert 0 < (~some.present).sum() < len(some.present)
+    whole, filled, with_zeros = (
+        network.novelty_.place(each) for each in (network.outputs(new).features, features, zeros)
+    )
+    assert ((filled - whole) ** 2).sum() < 0.3 * ((with_zeros - whole) ** 2).sum()
+
+
+def test_a_saved_network_fills_alike_and_an_older_one_with_means(network, tmp_path):
+    some = network.align(known_cells(seed=3)[:, ::2].copy())
+    network.save(tmp_path / "model")
+    loaded = Classifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        loaded.outputs(some).features.toarray(), network.outputs(some).features.toarray()
+    )
+    (tmp_path / "model" / EXPECTED_FILE).unlink()  # as in models that were saved before
+    text = (tmp_path / "model" / "model.json").read_text(encoding="utf-8")
+    seal(tmp_path / "model", {k: v for k, v in json.loads(text).items() if k != "digest"})
+    old = Classifier.load(tmp_path / "model").outputs(some).features.toarray()
+    means = network.expected_.mean[~some.present]
+    np.testing.assert_allclose(old[:, ~some.present], np.tile(means, (len(some), 1)), rtol=1e-4)

@@ -17,6 +17,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.models.augmented.layers import Layers
 from cellclassifier.models.augmented.options import BY_MARKERS, HIDDEN, AugmentedOptions
+from cellclassifier.models.missing_genes import EXPECTED_FILE, ExpectedValues, stored_in
 from cellclassifier.models.neural.full_disk import writing
 from cellclassifier.protocol.metrics import METRICS
 from cellclassifier.protocol.options import PARTS
@@ -30,9 +31,10 @@ class AugmentedClassifier(GeneClassifier):
     """Softmax over standardised expression, learned from cells that are thinned in every epoch.
 
     Counts are thinned and genes left out as in cells of other laboratories; a gene that a file does
-    not have takes its training mean. Of several networks the mean probability counts. They are
-    trained with torch; a trained model predicts, is saved and loaded without it. After ``fit``:
-    ``networks_`` (``Layers``), ``history_`` (a row per network and epoch).
+    not have takes its training mean, and in the features the value that the others make probable.
+    Of several networks the mean probability counts. They are trained with torch; a trained model
+    predicts, is saved and loaded without it. After ``fit``: ``networks_`` (``Layers``),
+    ``expected_`` (what fills the features), ``history_`` (a row per network and epoch).
 
     method: "augmented_regression" (linear), "augmented_network" (one hidden layer), or
     "marker_network" (the same, of labels as ``by_markers`` turns them); seed: of weights, draws and
@@ -40,7 +42,7 @@ class AugmentedClassifier(GeneClassifier):
     if None.
     """
 
-    version = 2
+    version = 3
     packages = ("numpy",)
 
     def __init__(
@@ -68,6 +70,7 @@ class AugmentedClassifier(GeneClassifier):
         self.features_ = CountFeatures(options.n_genes).fit(cells, targets.labels)
         self.genes_ = self.features_.genes_
         known = GeneCounts.of(cells, self.genes_)
+        self.expected_ = ExpectedValues.of_cells(self.features_, known)
         held_out = validation and (
             GeneCounts.of(validation[0], self.genes_),
             validation[1].codes,
@@ -88,7 +91,8 @@ class AugmentedClassifier(GeneClassifier):
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
         probabilities = [softmax(network.scores(cells), axis=1) for network in self.networks_]
-        return Outputs(np.mean(probabilities, axis=0), self.features_.transform(cells))
+        features = self.expected_.fill(self.features_.transform(cells), cells.present)
+        return Outputs(np.mean(probabilities, axis=0), features)
 
     def trial_table(self, scores: pd.DataFrame, split: int) -> pd.DataFrame:
         """One row, as ``Baseline.trial_table`` has one per grid point: there is no grid.
@@ -110,6 +114,7 @@ class AugmentedClassifier(GeneClassifier):
         return np.mean([network.importance() for network in self.networks_], axis=0)
 
     def _save_parts(self, folder: Path) -> dict:
+        self.expected_.save(folder / EXPECTED_FILE)
         for path, network in zip(_paths(folder, len(self.networks_)), self.networks_, strict=True):
             with writing(path):
                 network.save(path)
@@ -129,6 +134,8 @@ class AugmentedClassifier(GeneClassifier):
         model.features_ = CountFeatures(len(genes))
         model.features_.genes_ = genes
         model.features_.scale_ = model.networks_[0].scale.astype(np.float64)
+        means = model.networks_[0].mean / model.networks_[0].scale
+        model.expected_ = stored_in(folder, description) or ExpectedValues.of_means(means)
         return model
 
 

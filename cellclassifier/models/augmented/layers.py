@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from cellclassifier.data.features import LARGEST_VALUE, log_normalize
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
+from cellclassifier.models.neural.stored import SCALE, check_tensors
 
-SCALE = "seen_genes.scale"
 STORED = {"mean": "seen_genes.mean", "scale": SCALE}
 LAYERS = ("body.0", "head")
 
@@ -78,13 +78,7 @@ class Layers:
         """
         try:
             tensors = load_file(path)
-            shapes = {name: (array.shape, array.dtype) for name, array in tensors.items()}
-            if shapes != _expected(widths):
-                raise ValueError("other tensors than the network's")
-            if not all(np.isfinite(array).all() for array in tensors.values()):
-                raise ValueError("values that are no numbers")
-            if not (tensors[SCALE] > 0).all():
-                raise ValueError("a scale that is not above 0")
+            check_tensors(tensors, _expected(widths), np.isfinite)
         except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
             raise InputError(f"{path} does not fit the model ({error}): train again") from error
         return cls.of(tensors)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -12,7 +11,7 @@ from cellclassifier.data.augment import seen_genes, thinned
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.models.augmented.options import AugmentedOptions
 from cellclassifier.models.neural.seen_genes import inputs_of, rows_of
-from cellclassifier.models.neural.task import Inputs, Task
+from cellclassifier.models.neural.task import Inputs, Task, judged
 
 
 class ThinnedCells(Task):
@@ -61,14 +60,7 @@ class ThinnedCells(Task):
         if self.validation is None:
             return {}
         cells, codes = self.validation
-        found = scores_of(network, cells)
-        loss = cross_entropy(torch.from_numpy(found), torch.from_numpy(codes))
-        predicted = found.argmax(axis=1)
-        return {
-            "loss": loss.item(),
-            "accuracy": accuracy_score(codes, predicted),
-            "macro_f1": f1_score(codes, predicted, average="macro"),
-        }
+        return judged(scores_of(network, cells), codes)
 
 
 def scores_of(network: nn.Module, cells: GeneCounts) -> np.ndarray:

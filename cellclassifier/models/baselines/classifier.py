@@ -30,7 +30,7 @@ from cellclassifier.models.baselines.fitted import (
 from cellclassifier.models.baselines.importance import feature_importance
 from cellclassifier.models.baselines.recipes import RECIPES, Recipe
 from cellclassifier.models.baselines.skops_file import load_parts, save_parts
-from cellclassifier.models.missing_genes import EXPECTED_FILE, MOST_CELLS, ExpectedValues
+from cellclassifier.models.missing_genes import EXPECTED_FILE, ExpectedValues, stored_in
 from cellclassifier.protocol.metrics import METRICS
 from cellclassifier.protocol.single_label import SingleLabel
 
@@ -93,13 +93,9 @@ class Baseline(GeneClassifier):
                     best_score, self.best_ = macro_f1, len(self.trials_) - 1
                     self.features_, self.estimator_ = features, estimator
         self.genes_ = self.features_.genes_
-        self.expected_ = self._learn_expected(cells) if self.recipe.fills_missing else None
-
-    def _learn_expected(self, cells: ad.AnnData) -> ExpectedValues:
-        """From at most ``MOST_CELLS`` training cells, evenly spread over the file."""
-        step = -(-cells.n_obs // MOST_CELLS)
-        some = GeneCounts.of(cells[::step], self.genes_)
-        return ExpectedValues.learn(self.features_.transform(some), self.recipe.rounds)
+        known, rounds = GeneCounts.of(cells, self.genes_), self.recipe.rounds
+        fills = self.recipe.fills_missing
+        self.expected_ = ExpectedValues.of_cells(self.features_, known, rounds) if fills else None
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
         """Probabilities of the types, and the selected genes as the estimator sees them."""
@@ -234,7 +230,7 @@ class Baseline(GeneClassifier):
             check_probabilities(model._outputs(a_cell(len(genes))).probabilities, len(types))
 
         genes, types = description["genes"], description["types"]
-        model.expected_ = _expected_in(folder, description)
+        model.expected_ = stored_in(folder, description)
         kinds = types_in(model.recipe.features) | types_in(model.recipe.estimator)
         load_parts(folder / MODEL_FILE, kinds, check)
         model.trials_ = []
@@ -246,16 +242,6 @@ def make_baseline(method: str, **options) -> Baseline:
     if method not in RECIPES:
         raise InputError(f"unknown method {method}: expected one of {', '.join(RECIPES)}")
     return Baseline(method, **options)
-
-
-def _expected_in(folder: Path, description: dict) -> ExpectedValues | None:
-    """None in models that were saved when genes that a file lacks counted as zeros."""
-    if EXPECTED_FILE not in description["files"]:
-        return None
-    try:
-        return ExpectedValues.load(folder / EXPECTED_FILE, len(description["genes"]))
-    except ValueError as error:
-        raise InputError(f"{folder} is damaged ({error}): train and save it again") from error
 
 
 def _timed_fit(estimator: BaseEstimator, train, labels) -> tuple[BaseEstimator, float]:

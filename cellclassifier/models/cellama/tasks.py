@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, f1_score
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from torch.nn.functional import cosine_similarity, cross_entropy
@@ -15,7 +14,7 @@ from cellclassifier.models.cellama.reading import TokenRows
 from cellclassifier.models.neural.balance import balanced_batches
 from cellclassifier.models.neural.inference import Inference
 from cellclassifier.models.neural.losses import supervised_contrastive
-from cellclassifier.models.neural.task import Inputs, Task
+from cellclassifier.models.neural.task import Inputs, Task, judged
 
 BALANCE, LEAST_OF_A_TYPE = 0.5, 2
 CELLS_AT_A_TIME = 256
@@ -57,13 +56,7 @@ class Types(Task):
         if self.validation is None:
             return {}
         rows, codes = self.validation
-        scores = rows_of(network, rows, int(self.codes.max()) + 1)
-        predicted = scores.argmax(axis=1)
-        return {
-            "loss": cross_entropy(torch.from_numpy(scores), torch.from_numpy(codes)).item(),
-            "accuracy": accuracy_score(codes, predicted),
-            "macro_f1": f1_score(codes, predicted, average="macro"),
-        }
+        return judged(rows_of(network, rows, int(self.codes.max()) + 1), codes)
 
 
 class Contrasts(Types):

@@ -25,6 +25,7 @@ from cellclassifier.models.cellular.options import (
     CellularOptions,
 )
 from cellclassifier.models.cellular.task import Cellular, KnownCells
+from cellclassifier.models.missing_genes import EXPECTED_FILE, ExpectedValues, stored_in
 from cellclassifier.models.neural.device import choose_device, one_thread
 from cellclassifier.models.neural.loop import train
 from cellclassifier.models.neural.seen_genes import rows_of
@@ -40,14 +41,16 @@ class CellularClassifier(GeneClassifier):
 
     Learned from cells that are thinned in every epoch, some of their genes left out. Novelty is
     measured in the genes, not in the embedding, where cells of unknown types lie on known ones.
-    After ``fit``: ``networks_``, ``history_`` (a row per network and epoch).
+    A gene that a file does not have takes its training mean, and in the features the value that
+    the others make probable. After ``fit``: ``networks_``, ``expected_`` (what fills the features),
+    ``history_`` (a row per network and epoch).
 
     seed: of weights, draws and thinning; checkpoints: folder for checkpoints, from which an
     interrupted fit goes on, temporary if None. Batches are obs["batch"], where it is there.
     """
 
     method = "cellular"
-    version = 1
+    version = 2
     packages = ("numpy", "torch", "safetensors")
 
     def __init__(
@@ -69,6 +72,7 @@ class CellularClassifier(GeneClassifier):
         values = self.features_.fit_transform(cells, targets.labels)
         self.genes_ = self.features_.genes_
         known = known_cells(GeneCounts.of(cells, self.genes_), values, cells.obs, targets, options)
+        self.expected_ = ExpectedValues.of_cells(self.features_, known.cells)
         held_out = validation and (GeneCounts.of(validation[0], self.genes_), validation[1].codes)
         histories, self.networks_ = [], nn.ModuleList()
         with tempfile.TemporaryDirectory() as temporary, one_thread():
@@ -101,7 +105,8 @@ class CellularClassifier(GeneClassifier):
         with one_thread():
             scores = [rows_of(one, cells, len(self.classes_)) for one in self.networks_]
         probabilities = np.mean([softmax(each, axis=1) for each in scores], axis=0)
-        return Outputs(probabilities, self.features_.transform(cells))
+        features = self.expected_.fill(self.features_.transform(cells), cells.present)
+        return Outputs(probabilities, features)
 
     def embedding(self, cells: ad.AnnData | GeneCounts) -> np.ndarray:
         """Where cells lie, (n_cells, embedding size x networks) float32, of length 1.
@@ -119,6 +124,7 @@ class CellularClassifier(GeneClassifier):
 
     def _save_parts(self, folder: Path) -> dict:
         save_weights(self.networks_, folder)
+        self.expected_.save(folder / EXPECTED_FILE)
         options = self.options or CellularOptions()
         return {
             "network": options.network,
@@ -141,7 +147,10 @@ class CellularClassifier(GeneClassifier):
         model.networks_.eval()
         model.features_ = CountFeatures(len(genes))
         model.features_.genes_ = genes
-        model.features_.scale_ = networks[0].seen_genes.scale.double().numpy()
+        seen = model.networks_[0].seen_genes
+        model.features_.scale_ = seen.scale.double().numpy()
+        means = (seen.mean / seen.scale).numpy()
+        model.expected_ = stored_in(folder, description) or ExpectedValues.of_means(means)
         return model
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -16,7 +15,7 @@ from cellclassifier.models.cellular.options import CellularOptions
 from cellclassifier.models.neural.balance import balanced_batches
 from cellclassifier.models.neural.losses import cellular_loss, supervised_contrastive
 from cellclassifier.models.neural.seen_genes import inputs_of, rows_of
-from cellclassifier.models.neural.task import Inputs, Task
+from cellclassifier.models.neural.task import Inputs, Task, judged
 
 CONTRASTIVE_SHARE = 0.5  # of the contrastive loss beside cosine softmax
 
@@ -99,11 +98,4 @@ class Cellular(Task):
         if self.validation is None:
             return {}
         cells, types = self.validation
-        found = rows_of(network, cells, int(self.known.types.max()) + 1)
-        loss = cross_entropy(torch.from_numpy(found), torch.from_numpy(types))
-        predicted = found.argmax(axis=1)
-        return {
-            "loss": loss.item(),
-            "accuracy": accuracy_score(types, predicted),
-            "macro_f1": f1_score(types, predicted, average="macro"),
-        }
+        return judged(rows_of(network, cells, int(self.known.types.max()) + 1), types)

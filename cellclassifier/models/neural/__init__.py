@@ -10,6 +10,7 @@ processes     one process or several (torchrun)
 device        CPU, GPU and what each can do
 seen_genes    expression as a network takes it, with genes that may be missing
 weights       a network's weights in a model folder
+stored        what a file's tensors must be, for torch and for numpy
 inference     a trained network over many samples
 """
 

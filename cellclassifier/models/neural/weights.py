@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import nn
 
 from cellclassifier.errors import InputError
 from cellclassifier.models.neural.full_disk import writing
+from cellclassifier.models.neural.stored import check_tensors
 
 WEIGHTS = "network.safetensors"
-SCALE = "seen_genes.scale"  # of the networks that standardise genes themselves
 
 
 def save_weights(network: nn.Module, folder: Path) -> None:
@@ -25,14 +26,9 @@ def fill(network: nn.Module, path: Path) -> None:
     """Read weights into a network; InputError where they are not exactly its own, or no numbers."""
     try:
         weights = safetensors.torch.load_file(path, device="cpu")
-        own = network.state_dict()
-        shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
-        if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in own.items()}:
-            raise ValueError("other tensors than the network's")
-        if not all(tensor.isfinite().all() for tensor in weights.values()):
-            raise ValueError("values that are no numbers")
-        if not all((weights[name] > 0).all() for name in weights if name.endswith(SCALE)):
-            raise ValueError("a scale that is not above 0")
+        own = network.state_dict().items()
+        expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in own}
+        check_tensors(weights, expected, torch.isfinite)
         network.load_state_dict(weights, assign=True)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{path} does not fit the model ({error}): train again") from error
