@@ -12,7 +12,7 @@ Each variant of cellular.py learns from the training cells of a split, three spl
     far         one type in turn left out of the sorted cells: AUROC of its cells among test cells,
                 by how far each cell is from all known types, which needs no network
 
-Answers are kept in benchmarks/output/cellular/, and are not computed again.
+Answers are kept in benchmarks/output/cellular/, and are not computed again by the same code.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from benchmarks.across import shared_genes
 from benchmarks.common import OUTPUT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED
+from benchmarks.kept import kept_path, key_of, key_of_model
 from benchmarks.records import write_record
 from cellclassifier.data.cell_types import CellTypes, known_cell_types
 from cellclassifier.data.features import best_genes
@@ -152,13 +153,20 @@ def _answers(task: str, variant: str, seeds: list[int], kept: bool) -> list[dict
     parts = split_all(cells, SplitOptions(seed=seeds[0], n_splits=len(seeds)))
     rows = []
     for split in parts.columns:
-        path = FOLDER / f"{task}-{variant.replace(' ', '_')}-{split}.json"
+        path = kept_path(FOLDER, f"{task}-{variant}-{split}", _key(task, variant, split), ".json")
         if kept and not path.exists():
             continue
         if not path.exists():
             write_json(path, measured(task, variant, cells, parts[split].to_numpy(), int(split)))
         rows.append(json.loads(path.read_text(encoding="utf-8")))
     return rows
+
+
+def _key(task: str, variant: str, split: int) -> str:
+    """Of all that a row depends on: the model and its code, and the cells."""
+    asked = [pbmc3k()] if task == "pbmc3k" else []
+    model = new_model(variant, int(split))
+    return key_of_model(model, cells_of(task), *asked, task=task, split=int(split))
 
 
 def measured(task: str, variant: str, cells: ad.AnnData, parts: np.ndarray, seed: int) -> dict:
@@ -192,7 +200,9 @@ def types_left_out(seeds: list[int], kept: bool) -> tuple[pd.DataFrame, list[int
     cells, rows = cells_of("sorted"), []
     for seed in seeds:
         for left_out in cells.obs["cell_type"].cat.categories:
-            path = FOLDER / f"far-{left_out.replace('/', '_')}-{seed}.json"
+            name = f"far-{left_out.replace('/', '_')}-{seed}"
+            key = key_of(Profiles.__module__, cells, left_out=left_out, seed=seed)
+            path = kept_path(FOLDER, name, key, ".json")
             if kept and not path.exists():
                 continue
             if not path.exists():

@@ -118,5 +118,8 @@ METHODS: dict[str, Callable] = {
     QUICK: geneformer,
     "cellular, softmax": partial(cellular, loss="softmax"),
     "cellular, original's loss": partial(cellular, loss="cellular", **PLAIN),
+    "cellular, original's loss, 4 networks": partial(
+        cellular, loss="cellular", ensemble=4, **PLAIN
+    ),
     "cellular": cellular,
 }
