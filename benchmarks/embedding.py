@@ -10,7 +10,7 @@ requirements-bench.txt): types by ASW, NMI and ARI of k-means, batches by BRAS, 
 the overall score of its Benchmarker. Harmony sees the test cells, without labels; PCA and Harmony
 see no label at all. Geneformer learns as with --quick, from random weights and 96 genes a cell, of
 at most 2,000 cells, and of the first split alone: it takes minutes where the others take seconds.
-Embeddings are kept in benchmarks/output/embedding/, and not computed again.
+Embeddings and scores are kept in benchmarks/output/embedding/, and not computed again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from benchmarks.common import OUTPUT, ROOT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED
 from benchmarks.embedded.methods import METHODS, QUICK, embed, key_of_embedding
 from benchmarks.embedded.scib import COLUMNS, scores_of
-from benchmarks.kept import kept_path
+from benchmarks.kept import kept_path, key_of
 from benchmarks.leaving_out.cells import IFNB, PBMC3K, SORTED, at_common_level
 from benchmarks.records import write_record
 from cellclassifier.data.features import log_normalize, total_counts
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
-from cellclassifier.output.files import atomic_path, write_figure
+from cellclassifier.output.files import atomic_path, write_figure, write_json
 from cellclassifier.plots.annotated_map import umap_of
 from cellclassifier.plots.side_by_side import maps_side_by_side
 from cellclassifier.protocol.options import SplitOptions
@@ -75,9 +75,11 @@ def main(config: Config) -> None:
         for seed in seeds:
             methods = [m for m in config.methods if seed == seeds[0] or m not in FIRST_SPLIT_ONLY]
             rows += [{"data": name} | row for row in judged(name, cells, methods, seed)]
-        figure = drawn(name, cells, [m for m in SHOWN if m in config.methods], seeds[0])
-        write_figure(OUTPUT / f"embedding_{name}.png", figure)
-        if config.record:
+        shown = [method for method in SHOWN if method in config.methods]
+        if shown:
+            figure = drawn(name, cells, shown, seeds[0])
+            write_figure(OUTPUT / f"embedding_{name}.png", figure)
+        if shown and config.record:
             target = IMAGES / f"embedding_{name}.png"
             target.write_bytes((OUTPUT / f"embedding_{name}.png").read_bytes())
     table = over_splits(pd.DataFrame(rows))
@@ -107,16 +109,27 @@ def parts_of(cells: ad.AnnData, seed: int) -> np.ndarray:
 
 
 def judged(name: str, cells: ad.AnnData, methods: list[str], seed: int) -> list[dict]:
-    """Scores of every method's embedding of the test cells of one split."""
+    """Scores of every method's embedding of the test cells of one split, computed once."""
     parts = parts_of(cells, seed)
-    test = cells[parts == "test"].copy()
-    values = ad.AnnData(log_normalize(test.X, total_counts(test.X)), obs=test.obs)
-    for method in methods:
-        values.obsm[method] = kept_embedding(name, method, cells, parts, seed)
-    table = scores_of(values, methods)
-    return [
-        {"method": m, "seed": seed, "n_cells": test.n_obs} | table.loc[m].to_dict() for m in methods
-    ]
+    paths = {
+        method: kept_path(
+            FOLDER,
+            f"{name}-{method}-{seed}",
+            key_of(scores_of.__module__, embedding=key_of_embedding(method, cells, parts, seed)),
+            ".json",
+        )
+        for method in methods
+    }
+    missing = [method for method, path in paths.items() if not path.exists()]
+    if missing:
+        test = cells[parts == "test"].copy()
+        values = ad.AnnData(log_normalize(test.X, total_counts(test.X)), obs=test.obs)
+        for method in missing:
+            values.obsm[method] = kept_embedding(name, method, cells, parts, seed)
+        for method, scores in scores_of(values, missing).iterrows():
+            known = {"method": method, "seed": seed, "n_cells": test.n_obs}
+            write_json(paths[method], known | scores.to_dict())
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
 
 
 def kept_embedding(
