@@ -15,6 +15,7 @@ Embeddings and scores are kept in benchmarks/output/embedding/, and not computed
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import anndata as ad
