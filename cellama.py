@@ -24,20 +24,21 @@ Test cells are scored once. Outputs, under model_output/:
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cellclassifier import cli, data, models, output, plots, protocol
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.models import cellama
 from cellclassifier.models.cellama.options import CellamaOptions, EmbedOptions, SentenceOptions
-from cellclassifier.options import CommonOptions, RunOptions, require_positive
+from cellclassifier.options import CommonOptions, RunOptions, decided, require_positive
 from cellclassifier.protocol.options import SplitOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 METHOD = "cellama"
+QUICK = {"n_splits": 1, "epochs": 4}
 NOT_IN_KEY = {"changes_results": False}
 log = logging.getLogger("cellclassifier")
 
@@ -57,11 +58,14 @@ class Config(RunOptions, CellamaOptions, SplitOptions, CellsOptions):
     radius: float | None = None
     """neighbours are all cells within this distance; default: the 5 nearest"""
 
+    n_splits: int | None = None
+    """how many train / validation / test splits; default 3 (--quick: 1)"""
+
     download: bool = field(default=False, metadata=NOT_IN_KEY)
     """fetch all-MiniLM-L6-v2 into cellama_files/, SHA-256 checked, and stop"""
 
     quick: bool = field(default=False, metadata=NOT_IN_KEY)
-    """a first look: one split, and 4 epochs unless --epochs is given"""
+    """a first look: one split, 4 epochs, unless given"""
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,7 @@ def main(config: Config) -> pd.DataFrame | None:
     if config.download:
         return cellama.download()
     require_positive(config, "jobs")
-    if config.quick:
-        config = replace(config, n_splits=1, epochs=config.epochs or 4)
+    config = decided(config, QUICK)
     config.check()
     run = protocol.Run(METHOD, config)
 

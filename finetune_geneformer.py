@@ -34,7 +34,7 @@ from cellclassifier.data.options import CellsOptions
 from cellclassifier.models import geneformer
 from cellclassifier.models.geneformer import options as geneformer_options
 from cellclassifier.models.geneformer.options import GeneformerOptions
-from cellclassifier.options import RunOptions, require_positive
+from cellclassifier.options import RunOptions, left_open, require_positive
 from cellclassifier.protocol.options import SplitOptions
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def main(config: Config) -> pd.DataFrame | None:
 
 def decided(config: Config) -> Config:
     """Every default decided, and said; quick settings for the sample without weights."""
-    left_open = {name: value for name, value in DEFAULTS.items() if getattr(config, name) is None}
-    result = replace(config, **left_open).resolved()
+    result = replace(config, **left_open(config, DEFAULTS)).resolved()
     if result.from_scratch and not config.from_scratch:
         log.info(
             f"No pretrained weights in {geneformer.FOLDER}: starting from random ones "
@@ -134,7 +133,7 @@ def decided(config: Config) -> Config:
     has_cells = config.tokens or data.given_paths(config.cells)
     if config.quick or (result.from_scratch and not has_cells):
         quick = QUICK_FROM_SCRATCH if result.from_scratch else QUICK
-        quick = {name: value for name, value in quick.items() if getattr(config, name) is None}
+        quick = left_open(config, quick)
         options = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in quick.items())
         log.info(f"Quick settings: {options}.")
         result = replace(result, **quick)

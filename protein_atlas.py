@@ -22,7 +22,7 @@ held out once. Outputs, under model_output/:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,8 +35,15 @@ from cellclassifier.models.protein_atlas.options import (
     WEIGHTED,
     AtlasOptions,
     EmbeddingOptions,
+    FoldOptions,
 )
-from cellclassifier.options import CommonOptions, RunOptions, available_cores, require_positive
+from cellclassifier.options import (
+    CommonOptions,
+    RunOptions,
+    available_cores,
+    decided,
+    require_positive,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +54,24 @@ NOT_IN_KEY = {"changes_results": False}
 
 
 @dataclass(frozen=True)
-class Config(RunOptions, AtlasOptions, EmbeddingOptions, ImageOptions):
+class Config(RunOptions, AtlasOptions, FoldOptions, EmbeddingOptions, ImageOptions):
     """Options of training."""
 
-    folds: int = 5
-    """how many; every one is held out once"""
+    folds: int | None = None
+    """how many, of which every one is held out once; default 5 (--quick: 2)"""
+
+    n_trees: int | None = None
+    """trees per place; default 100 (--quick: 20)"""
+
+    inner_folds: int | None = None
+    """folds of the training images from which calibration and thresholds are learned; default 5
+    (--quick: 3)"""
+
+    n_simulated: int | None = field(default=None, metadata=NOT_IN_KEY)
+    """how many images to simulate; default 320 (--quick: 80)"""
+
+    image_size: int | None = field(default=None, metadata=NOT_IN_KEY)
+    """pixels along an edge of a simulated image; default 256 (--quick: 128)"""
 
     methods: tuple[Literal[METHODS], ...] = field(default=(WEIGHTED, ORIGINAL), metadata=NOT_IN_KEY)
     """how rare places are dealt with; figures are of the first"""
@@ -60,7 +80,7 @@ class Config(RunOptions, AtlasOptions, EmbeddingOptions, ImageOptions):
     """fetch EfficientNetB0 into efficientnet_files/, and stop"""
 
     quick: bool = field(default=False, metadata=NOT_IN_KEY)
-    """a first look: 80 simulated images of 128 pixels, 2 folds, 20 trees"""
+    """a first look: 80 simulated images of 128 pixels, 2 folds, 20 trees, unless given"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +104,7 @@ def main(config: Config) -> pd.DataFrame | None:
     """Hold out every fold once; returns the figures of every method."""
     if config.download:
         return atlas.download()
-    config = replace(config, **QUICK) if config.quick else config
+    config = decided(config, QUICK)
     atlas.check(config)
     made_by, jobs = atlas.made_by(config), config.jobs or available_cores()
     run = protocol.Run("protein_atlas", config, depends_on=made_by)

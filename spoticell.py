@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from cellclassifier import cli, data, models, plots, protocol
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.models.spoticell.options import METHODS, QUICK_EPOCHS, SpoticellOptions
-from cellclassifier.options import RunOptions, require_positive
+from cellclassifier.options import RunOptions, decided, require_positive
 from cellclassifier.protocol.options import SplitOptions
 
 if TYPE_CHECKING:
@@ -46,15 +46,21 @@ log = logging.getLogger("cellclassifier")
 class Config(RunOptions, SpoticellOptions, SplitOptions, CellsOptions):
     """Options of Spoticell."""
 
+    n_splits: int | None = None
+    """how many train / validation / test splits; default 3 (--quick: 1)"""
+
+    epochs: int | None = None
+    """most passes over the training cells; default 24 (--quick: 5)"""
+
     quick: bool = field(default=False, metadata={"changes_results": False})
-    """a first look: one split, 5 epochs"""
+    """a first look: one split, 5 epochs, unless given"""
 
 
 def main(config: Config) -> pd.DataFrame:
     """Learn and score every split; returns mean and standard deviation of each metric."""
     require_positive(config, "jobs")
+    config = decided(config, QUICK)
     config.check()
-    config = replace(config, **QUICK) if config.quick else config
     run = protocol.Run("spoticell", config)
 
     log.info("Reading the cells ...")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from cellclassifier.errors import InputError
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,22 @@ def require_positive(config: object, *names: str) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+
+
+def left_open(config: object, settings: Mapping[str, object]) -> dict[str, object]:
+    """Those of some settings whose option nobody has given: it is None until then."""
+    return {name: value for name, value in settings.items() if getattr(config, name) is None}
+
+
+def decided(config: Config, quick: Mapping[str, object]) -> Config:
+    """The options with those decided that --quick is about, and which override it where given.
+
+    quick: their values with --quick. The script's own class declares each with the default None;
+    without --quick it is the default of the class that it inherits the option from.
+    """
+    usual = super(type(config), config)
+    values = quick if config.quick else {name: getattr(usual, name) for name in quick}
+    return replace(config, **left_open(config, values))
 
 
 def available_cores() -> int:

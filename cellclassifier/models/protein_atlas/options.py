@@ -30,6 +30,14 @@ class AtlasOptions:
 
 
 @dataclass(frozen=True)
+class FoldOptions:
+    """How the atlas is judged."""
+
+    folds: int = 5
+    """how many; every one is held out once"""
+
+
+@dataclass(frozen=True)
 class EmbeddingOptions:
     """What the forests look at."""
 
