@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from pathlib import Path
 
 from cellclassifier.data.digests import sha256
+from cellclassifier.data.download import Asset, Source, fetch_missing
 from cellclassifier.errors import InputError
 
 REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
@@ -60,41 +60,11 @@ def check_digests(folder: Path) -> None:
 
 
 def download(folder: Path = FOLDER, endpoint: str | None = None) -> None:
-    """Fetch what is missing from Hugging Face, and check it.
+    """Fetch what is missing from Hugging Face, and check it, as ``fetch_missing`` does.
 
-    endpoint: another server than huggingface.co. Raises InputError where it does not answer, or a
-    file has another SHA-256; nothing is kept of that one.
+    endpoint: another server than huggingface.co.
     """
-    staging = folder.parent / ".download"
-    for name in FILES:
-        if (folder / name).is_file():
-            continue
-        path = _fetch(name, staging, endpoint)
-        if name in DIGESTS and sha256(path) != DIGESTS[name]:
-            shutil.rmtree(staging)
-            raise InputError(f"{name} came with another SHA-256 than published: nothing was kept")
-        folder.mkdir(parents=True, exist_ok=True)
-        os.replace(path, folder / name)
-    shutil.rmtree(staging, ignore_errors=True)
-    check_digests(folder)
+    assets = tuple(Asset(name, name, DIGESTS.get(name)) for name in FILES)
+    source = Source(REPOSITORY, GET, f"copy {', '.join(FILES)} into {folder}", endpoint=endpoint)
+    fetch_missing(assets, source, folder)
     log.info(f"{folder} has all {len(FILES)} files, SHA-256 as published.")
-
-
-def _fetch(name: str, staging: Path, endpoint: str | None) -> Path:
-    import huggingface_hub  # only a download needs it
-
-    try:
-        return Path(
-            huggingface_hub.hf_hub_download(REPOSITORY, name, local_dir=staging, endpoint=endpoint)
-        )
-    except Exception as error:  # of many kinds: no network, offline mode, no such file, full disk
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"{name} of {REPOSITORY} could not be downloaded ({reason}); finished files are kept: "
-            f"go on with {GET}, or copy {', '.join(FILES)} into {folder_text()}"
-        ) from error
-
-
-def folder_text() -> str:
-    """Where the files are looked for."""
-    return str(FOLDER)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
 import struct
 import sys
-from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
-from cellclassifier.data.digests import sha256
+from cellclassifier.data.download import Asset, Source, fetch_missing
 from cellclassifier.data.safe_pickle.load import load_pickle
 from cellclassifier.errors import InputError
 
@@ -26,15 +23,6 @@ WEIGHTS = "model.safetensors"
 SPECIAL_TOKENS = {"<pad>": 0, "<mask>": 1}
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Asset:
-    """One file of the published model: its path there and here, and its SHA-256."""
-
-    remote: str
-    local: str
-    sha256: str
 
 
 _DICTIONARIES = {
@@ -58,55 +46,14 @@ ASSETS = tuple(
 def download(
     folder: Path = FOLDER, assets: tuple[Asset, ...] = ASSETS, endpoint: str | None = None
 ) -> None:
-    """Fetch what is missing in ``folder`` from Hugging Face at the pinned revision, and check it.
-
-    Files that are there with the right SHA-256 are not fetched again, so that a download that
-    stopped goes on with the next file; a connection that breaks inside a file is taken up where
-    it broke (by huggingface_hub, which also draws the progress bars).
-
-    endpoint: another server than huggingface.co (also by the environment's HF_ENDPOINT).
-    Raises InputError when the server does not answer or a file has another SHA-256.
-    """
-    folder = Path(folder)
-    missing = [asset for asset in assets if not _is_whole(folder / asset.local, asset.sha256)]
-    if not missing:
+    """Fetch what is missing in ``folder`` at the pinned revision, as ``fetch_missing`` does."""
+    by_hand = "copy the files as geneformer_files/README.md says"
+    source = Source(REPOSITORY, GET, by_hand, REVISION, endpoint)
+    n_fetched = fetch_missing(assets, source, Path(folder))
+    if n_fetched:
+        log.info(f"Downloaded {n_fetched} files into {folder}, SHA-256 as published.")
+    else:
         log.info(f"{folder} has all {len(assets)} files already, SHA-256 as published.")
-        return
-    staging = folder / ".download"
-    for asset in missing:
-        path = _fetch(asset, staging, endpoint)
-        found = sha256(path)
-        if found != asset.sha256:
-            shutil.rmtree(staging)
-            raise InputError(
-                f"{asset.remote} came with SHA-256 {found}, expected {asset.sha256}: nothing was "
-                f"kept of it; try again with {GET}"
-            )
-        (folder / asset.local).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, folder / asset.local)
-    shutil.rmtree(staging)
-    log.info(f"Downloaded {len(missing)} files into {folder}, SHA-256 as published.")
-
-
-def _is_whole(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256(path) == digest
-
-
-def _fetch(asset: Asset, staging: Path, endpoint: str | None) -> Path:
-    import huggingface_hub  # only a download needs it
-
-    try:
-        return Path(
-            huggingface_hub.hf_hub_download(
-                REPOSITORY, asset.remote, revision=REVISION, local_dir=staging, endpoint=endpoint
-            )
-        )
-    except Exception as error:  # of many kinds: no network, offline mode, no such file, full disk
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"{asset.remote} of {REPOSITORY} could not be downloaded ({reason}); finished files "
-            f"are kept: go on with {GET}, or copy the files as geneformer_files/README.md says"
-        ) from error
 
 
 def find_dictionary(name: str, folder: Path = FOLDER) -> Path:

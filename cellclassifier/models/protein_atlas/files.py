@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from cellclassifier.data.digests import sha256
-from cellclassifier.errors import InputError
+from cellclassifier.data.download import Asset, Source, fetched, not_reached
 from cellclassifier.output.files import write_json
 
 REPOSITORY = "google/efficientnet-b0"
 FOLDER = Path("efficientnet_files")
 FILES = ("config.json", "model.safetensors")
 DIGESTS = "sha256.json"
+SOURCE = Source(
+    REPOSITORY, "python protein_atlas.py --download", f"copy {' and '.join(FILES)} into {FOLDER}"
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +35,14 @@ def download(folder: Path = FOLDER) -> None:
         log.info(f"{folder} has EfficientNetB0 already, SHA-256 as when it was fetched.")
         return
     staging = folder / ".download"
-    try:
-        commit, stated = _stated()
-        paths = {name: _fetched(name, commit, staging) for name in FILES}
-    except Exception as error:  # of many kinds: no network, offline mode, no such file, full disk
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"{REPOSITORY} could not be downloaded ({reason}); try again, or copy its config.json "
-            f"and model.safetensors into {folder}"
-        ) from error
+    commit, stated = _stated()
+    source = replace(SOURCE, revision=commit)
+    expected = dict(zip(FILES, (None, stated), strict=True))
+    paths = {
+        name: fetched(Asset(name, name, digest), source, staging)
+        for name, digest in expected.items()
+    }
     found = {name: sha256(path) for name, path in paths.items()}
-    if found["model.safetensors"] != stated:
-        shutil.rmtree(staging)
-        raise InputError(
-            f"model.safetensors of {REPOSITORY} came with SHA-256 {found['model.safetensors']}, "
-            f"the hub states {stated}: nothing was kept of it; try again"
-        )
     for name, path in paths.items():
         os.replace(path, folder / name)
     write_json(folder / DIGESTS, {"repository": REPOSITORY, "commit": commit, "sha256": found})
@@ -71,11 +67,8 @@ def _stated() -> tuple[str, str]:
     """(commit, SHA-256 of the weights) as the hub states them."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # only a download needs it
 
-    stated = get_hf_file_metadata(hf_hub_url(REPOSITORY, "model.safetensors"))
+    try:
+        stated = get_hf_file_metadata(hf_hub_url(REPOSITORY, "model.safetensors"))
+    except Exception as error:  # of many kinds: no network, offline mode, another server
+        raise not_reached("model.safetensors", SOURCE, error) from error
     return stated.commit_hash, stated.etag  # of large files the hub's ETag is their SHA-256
-
-
-def _fetched(name: str, commit: str, staging: Path) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(REPOSITORY, name, revision=commit, local_dir=staging))

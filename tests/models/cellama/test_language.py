@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -185,6 +186,24 @@ def test_no_weights_at_hand(tmp_path, monkeypatch):
     monkeypatch.setenv(minilm_files.PLACE, str(tmp_path))
     with pytest.raises(InputError, match=r"fetch it with python cellama\.py --download"):
         minilm_files.find_minilm()
+
+
+def test_download_checks_what_came(folder, tmp_path, monkeypatch):
+    content = {name: (folder / name).read_bytes() for name in minilm_files.FILES}
+    right = {name: hashlib.sha256(content[name]).hexdigest() for name in minilm_files.DIGESTS}
+
+    def give(repository, name, *, revision, local_dir, endpoint):
+        local_dir.mkdir(parents=True, exist_ok=True)
+        (local_dir / name).write_bytes(content[name])
+        return str(local_dir / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", give)
+    with pytest.raises(InputError, match=r"came with SHA-256 .*, expected .*cellama\.py"):
+        minilm_files.download(tmp_path / "files")
+    assert not list((tmp_path / "files").iterdir())
+    monkeypatch.setattr(minilm_files, "DIGESTS", right)
+    minilm_files.download(tmp_path / "files")
+    assert {path.name for path in (tmp_path / "files").iterdir()} == set(content)
 
 
 def the_real_model() -> Path:
