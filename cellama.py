@@ -37,7 +37,6 @@ from cellclassifier.protocol.options import SplitOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-METHOD = "cellama"
 QUICK = {"n_splits": 1, "epochs": 4}
 NOT_IN_KEY = {"changes_results": False}
 log = logging.getLogger("cellclassifier")
@@ -49,7 +48,8 @@ class Config(RunOptions, CellamaOptions, SplitOptions, CellsOptions):
 
     niche: Literal["none", "predicted", "given"] = "none"
     """types of a cell's neighbours in the tissue (obsm["spatial"]) in its sentence: as a first
-    model names them, or as they are labelled, test cells too, which is no fair score"""
+    model names them, or as they are labelled, test cells too, which is no fair score and stands in
+    the tables as cellama_niche_given"""
 
     section_key: str | None = None
     """--niche: column of obs that says which section a cell lies in, if the file has several: their
@@ -85,7 +85,7 @@ def main(config: Config) -> pd.DataFrame | None:
     require_positive(config, "jobs")
     config = decided(config, QUICK)
     config.check()
-    run = protocol.Run(METHOD, config)
+    run, name = protocol.Run("cellama", config), cellama.method_of(config)
 
     with run.step("read"):
         cells = protocol.subset(cellama.read_with_metadata(config), config)
@@ -94,14 +94,14 @@ def main(config: Config) -> pd.DataFrame | None:
         run.output.csv("cellama/shortcuts", cellama.say_shortcuts(cells, config.metadata))
 
     version = models.CellamaClassifier.version
-    for method, split in run.plan({METHOD: version}, cells, parts):
+    for method, split in run.plan({name: version}, cells, parts):
         options, seen = cellama.with_niche(config, cells, parts[split], split)
         checkpoints = run.checkpoints(method, split)
-        model = models.CellamaClassifier(options, split, checkpoints, config.jobs or 1)
+        model = models.CellamaClassifier(options, split, checkpoints, config.jobs or 1, name)
         result = protocol.evaluate(model, seen, parts[split], split)
         run.keep(result, history=model.history_.assign(split=split))
 
-    history = run.table("history", METHOD)
+    history = run.table("history", name)
     run.output.csv("cellama/training_history", history[["split", *history.columns.drop("split")]])
     if config.niche != "none":
         table = cellama.table_of_niches(cells, config.radius)

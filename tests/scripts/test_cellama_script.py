@@ -52,6 +52,19 @@ def test_training_with_metadata_and_niche(tissue, tmp_path):
         model.outputs(model.align(ad.read_h5ad(tissue)[:9].copy()))
 
 
+def test_scores_by_given_labels_of_neighbours_go_by_another_name(tissue, tmp_path, caplog):
+    summary = cellama.main(small(tissue, tmp_path, niche="given", epochs=1))
+    assert set(summary.index.get_level_values("method")) == {"cellama_niche_given"}
+    results = tmp_path / "results"
+    assert [path.name for path in (results / "scores").iterdir()] == ["cellama_niche_given.csv"]
+    assert set(pd.read_csv(results / "per_type" / "cellama_niche_given.csv")["method"]) == {
+        "cellama_niche_given"
+    }
+    model = Classifier.load(tmp_path / "models" / "cellama_niche_given")
+    assert model.method == "cellama_niche_given"
+    assert "stand in the tables as cellama_niche_given" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -16,7 +16,13 @@ from cellclassifier.lazy import expose
 __getattr__, __dir__, __all__ = expose(
     __name__,
     {
-        "cells": ["read_with_metadata", "say_shortcuts", "table_of_niches", "with_niche"],
+        "cells": [
+            "method_of",
+            "read_with_metadata",
+            "say_shortcuts",
+            "table_of_niches",
+            "with_niche",
+        ],
         "minilm_files": ["download"],
         "of_files": ["embed_files", "sentences_of_file"],
         "space": ["scores_of_space"],

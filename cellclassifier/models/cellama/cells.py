@@ -26,8 +26,14 @@ from cellclassifier.models.cellama.sentences import clauses_of, require_shared_v
 from cellclassifier.models.cellama.shortcuts import information, sentences_about
 
 SPATIAL, SECTION = "spatial", "section"
+METHOD, BY_LABELS = "cellama", "cellama_niche_given"
 N_FOLDS = 3  # of training cells, so that none is named by a model that has seen it
 log = logging.getLogger(__name__)
+
+
+def method_of(config) -> str:
+    """The name in tables: another one where labels of test cells stand in sentences."""
+    return BY_LABELS if config.niche == "given" else METHOD
 
 
 def read_with_metadata(config: CellsOptions) -> ad.AnnData:
@@ -84,7 +90,10 @@ def with_niche(config, cells: ad.AnnData, parts: np.ndarray, seed: int):
     if config.niche == "predicted":
         types = named_by_others(cells, np.asarray(parts) == "train", options, seed)
     else:
-        log.warning("--niche given: neighbours' labels are known, those of test cells, too.")
+        log.warning(
+            "--niche given: sentences hold the labels of neighbours, those of test cells, too; the "
+            f"scores stand in the tables as {BY_LABELS}, and are no match for other methods'."
+        )
     seen = cells.copy()
     seen.obs[NICHE] = niche_texts(tissue_of(cells, config.radius), types)
     return replace(options, metadata=(*options.metadata, NICHE)), seen

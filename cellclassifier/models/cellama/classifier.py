@@ -40,7 +40,8 @@ class CellamaClassifier(GeneClassifier):
     ``history_`` (a row per epoch, if the encoder has learned any).
 
     seed: of everything random; checkpoints: folder for checkpoints, from which an interrupted fit
-    goes on, temporary if None.
+    goes on, temporary if None; method: the name in tables, another one for cells whose niches were
+    written by their labels (``cells.method_of``).
     """
 
     method = "cellama"
@@ -52,9 +53,10 @@ class CellamaClassifier(GeneClassifier):
         seed: int = 42,
         checkpoints: Path | None = None,
         jobs: int = 1,
+        method: str = "cellama",
     ):
         self.options, self.seed = options, seed
-        self.checkpoints, self.jobs = checkpoints, jobs
+        self.checkpoints, self.jobs, self.method = checkpoints, jobs, method
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -193,7 +195,7 @@ class CellamaClassifier(GeneClassifier):
     def _read(cls, folder: Path, description: dict) -> CellamaClassifier:
         options = _options_of(description["options"])
         n_genes, n_types = len(description["genes"]), len(description["types"])
-        model = cls(options)
+        model = cls(options, method=str(description["method"]))
         model.decided_, model.words_ = options, np.array(description["words"], dtype=str)
         arrays = read_arrays(folder / SCALE, ["scale", "importance"])
         model.scale_, model.importance_ = arrays["scale"], arrays["importance"]
