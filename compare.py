@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from cellclassifier.comparison.plan import Part
 
-CELLTYPIST_WAY = Path(__file__).parent / "benchmarks" / "celltypist_way.py"
+WAYS = Path(__file__).parent / "benchmarks"  # of peers, each in an environment of its own
 log = logging.getLogger("cellclassifier")
 
 
@@ -72,17 +72,16 @@ def main(config: Config) -> pd.DataFrame:
 
         return comparison.measured(part, cells, parts, make, config)
 
-    peers = None
-    if config.celltypist:
-        peers = comparison.celltypist_rows(config.celltypist, CELLTYPIST_WAY, cells, parts)
+    pythons = {"celltypist": config.celltypist, "scanvi": config.scanvi}
+    peers, no_peers = comparison.peer_rows(pythons, WAYS, cells, parts)
     done, missing = comparison.finished_parts(run, plan, versions, compute, config.budget)
-    found = comparison.Results(run, cells, parts, done, missing, absent, peers)
+    found = comparison.Results(run, cells, parts, done, missing, absent | no_peers, peers)
     for name, table in found.tables().items():
         run.output.csv(name, table)
     with run.step("outputs"):
         for name, figure in plots.comparison_of_trials(found):
             run.output.figure(name, figure)
-    run.write_record(methods=list(versions), not_run=absent)
+    run.write_record(methods=list(versions), not_run=absent | no_peers)
     _say(found)
     cli.say_where(config.output)
     return found.table

@@ -63,7 +63,7 @@ def _hostile_folder(folder: Path) -> Path:
 def drawn(run: Run, summary: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """Of the figures of a comparison those that differ in kind."""
     for name, figure in comparison_figures(run, summary):
-        if name.endswith("_comparison"):
+        if name == "metrics" or (name.endswith("_comparison") and not name.startswith("macro")):
             plt.close(figure)
         else:
             yield name, figure

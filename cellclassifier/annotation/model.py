@@ -14,6 +14,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier, GeneClassifier
 from cellclassifier.protocol.single_label import SingleLabel
 
+ESTIMATED = 0.99  # share of a cell's counts below which estimated library sizes are remarked on
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +60,7 @@ def find_genes(
     """
     match = model.match(var)
     share = require_genes(match, model.gene_importance(), min_share, var)
-    if match.counted_share < 1:
+    if match.counted_share < ESTIMATED:
         log.info(
             f"Library sizes are estimates: the file has genes that carry {match.counted_share:.1%} "
             "of a training cell's counts."

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = expose(
     {
         "measure": ["measured"],
         "parts": ["finished_parts"],
-        "peers": ["celltypist_rows"],
+        "peers": ["peer_rows"],
         "plan": ["planned"],
         "present": ["installed_methods"],
         "results": ["Results"],

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cellclassifier.comparison.options import DEPTHS, MISSING, ComparisonOptions
-from cellclassifier.comparison.plan import PLAIN, Part
+from cellclassifier.comparison.plan import PLAIN, WHOLE, Part
 from cellclassifier.comparison.trials import (
     cut_types,
     fewer_cells,
@@ -114,6 +114,8 @@ def measured(
     if part.trial == PLAIN:
         tables["predictions"] = _predictions(test, labels, model.classes_, probabilities)
         if part.split == split_parts.columns[0]:
+            if part.is_also_whole and WHOLE[0] in options.trials:
+                scores.append(scores[0] | dict(zip(("trial", "level"), WHOLE, strict=True)))
             scores += _incomplete(model, test, labels, part, about, options.trials)
     return {"scores": pd.DataFrame(scores), **tables}
 
@@ -167,9 +169,14 @@ def _predictions(test: ad.AnnData, labels, names, probabilities) -> pd.DataFrame
 
 @contextmanager
 def cost() -> Iterator[dict[str, float | None]]:
-    """CPU seconds of all threads and peak memory of the process, filled in when the block ends."""
+    """CPU seconds of all threads and memory of the process, filled in when the block ends.
+
+    peak_gib: the most in all; added_gib: beyond what was there before, libraries and data.
+    """
     spent: dict[str, float | None] = {}
     reset_peak_memory()
-    start = time.process_time()
+    start, before = time.process_time(), peak_memory_gib()
     yield spent
-    spent |= {"cpu_seconds": time.process_time() - start, "peak_gib": peak_memory_gib()}
+    seconds, peak = time.process_time() - start, peak_memory_gib()
+    added = None if peak is None or before is None else max(0.0, peak - before)
+    spent |= {"cpu_seconds": seconds, "peak_gib": peak, "added_gib": added}

@@ -33,5 +33,8 @@ class ComparisonOptions:
     celltypist: Path | None = field(default=None, metadata=NOT_IN_KEY)
     """Python of an environment with requirements-celltypist.txt, to set CellTypist beside"""
 
+    scanvi: Path | None = field(default=None, metadata=NOT_IN_KEY)
+    """Python of an environment with requirements-scanvi.txt, to set scANVI beside"""
+
     costly_cells: int = 1000
     """cells that the methods are given which take minutes on a CPU"""

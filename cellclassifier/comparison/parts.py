@@ -37,7 +37,8 @@ def finished_parts(
     to_do = [part for part in parts if part not in done]
     missing: dict[Part, str] = {}
     start = time.monotonic()
-    with Progress(len(parts), "fit", done=len(done)) as progress:
+    most = None if budget is None else 60 * budget
+    with Progress(len(parts), "fit", done=len(done), most_seconds=most) as progress:
         for part in to_do:
             if budget is not None and time.monotonic() - start > 60 * budget:
                 missing[part] = BUDGET

@@ -9,8 +9,9 @@ from cellclassifier.comparison.options import COSTLY, MOST_GROUPS, NOISE, RARE, 
 from cellclassifier.models.baselines.recipes import RECIPES
 
 PLAIN = "plain"
-# What costly methods are fitted for; their plain fit is quick, as a learning curve's last point is.
-COSTLY_PARTS = ((PLAIN, ""), ("learning", "0.4"), ("learning", "0.1"))
+# What costly methods are fitted for: two points of a learning curve, of which one is the plain fit.
+COSTLY_PARTS = ((PLAIN, ""), ("learning", "0.1"))
+WHOLE = ("learning", "1")  # the trial that a plain fit may stand for
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Part:
     @property
     def name(self) -> str:
         """What its folder is called after."""
-        return f"{self.method}-{self.trial}-{self.level}-split{self.split}"
+        return f"{self.method}-{self.trial}{self.level}-split{self.split}"
 
     @property
     def is_costly(self) -> bool:
@@ -36,6 +37,11 @@ class Part:
     def is_quick(self) -> bool:
         """Whether one grid point, or few epochs, have to do."""
         return self.is_costly or (self.trial != PLAIN and self.method in RECIPES)
+
+    @property
+    def is_also_whole(self) -> bool:
+        """Whether a plain fit is the learning curve's last point: made as those of trials are."""
+        return self.trial == PLAIN and (self.is_costly or self.method not in RECIPES)
 
 
 def planned(
@@ -49,7 +55,9 @@ def planned(
     """
     levels = levels_of(trials, groups)
     parts = [Part(method, PLAIN, "", split) for split in splits for method in methods]
-    parts += [Part(m, trial, level, splits[0]) for trial, level in levels for m in methods]
+    again = [Part(m, trial, level, splits[0]) for trial, level in levels for m in methods]
+    shared = {part.method for part in parts if part.is_also_whole}
+    parts += [p for p in again if p.method not in shared or (p.trial, p.level) != WHOLE]
     cheap = [part for part in parts if not part.is_costly]
     costly = [part for part in parts if part.is_costly and part.split == splits[0]]
     return cheap + [part for part in costly if (part.trial, part.level) in COSTLY_PARTS]

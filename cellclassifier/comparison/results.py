@@ -109,16 +109,9 @@ class Results:
         }
 
     def trial(self, name: str) -> pd.DataFrame:
-        """Rows of one trial that were run.
-
-        A plain fit that was quick, as those of the trials are, is the learning curve's last point.
-        """
+        """Rows of one trial that were run."""
         rows = self.table[self.table["macro_f1"].notna()]
-        found = rows[rows["trial"] == name]
-        if name != "learning":
-            return found
-        quick = rows[(rows["trial"] == PLAIN) & (rows["quick"] == True)]  # noqa: E712 (or missing)
-        return pd.concat([found, quick.assign(trial=name, level="1")], ignore_index=True)
+        return rows[rows["trial"] == name]
 
     def matrix(self) -> pd.DataFrame:
         """Methods by trials: macro-F1, of rare types their own F1; columns are lines of text."""
@@ -133,10 +126,13 @@ class Results:
         return table.reindex(self.scores.index)
 
     def costs(self) -> pd.DataFrame:
-        """Index method, best macro-F1 first: cost of learning, and of naming 1,000 cells."""
+        """Index method, best macro-F1 first: cost of learning, and of naming 1,000 cells.
+
+        Memory is what naming these cells adds to what the process had before, however many.
+        """
         rows = self.trial(PLAIN).dropna(subset=["fit_cpu_seconds"]).copy()
         rows["predict_cpu_seconds"] *= 1000 / rows["n_test"]
-        names = ["fit_cpu_seconds", "predict_cpu_seconds", "fit_peak_gib", "predict_peak_gib"]
+        names = ["fit_cpu_seconds", "predict_cpu_seconds", "fit_added_gib", "predict_added_gib"]
         return rows.groupby("method")[names].mean().reindex(self.scores.index)
 
     def in_short(self) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from cellclassifier.comparison.measure import SHOWN
 from cellclassifier.comparison.plan import PLAIN, Part
 
 COSTS = ["fit_cpu_seconds", "fit_peak_gib", "predict_cpu_seconds", "predict_peak_gib"]
+ADDED = ["fit_added_gib", "predict_added_gib"]  # memory beyond what the process had before
 COLUMNS = ["method", "trial", "level", "split", "n_train", "n_test", "quick"]
-COLUMNS += [*SHOWN, "f1_of_rare", *COSTS, "note"]
+COLUMNS += [*SHOWN, "f1_of_rare", *COSTS, "note", *ADDED]
 
 
 def comparison_table(done: Mapping[Part, dict], missing: Mapping[Part, str]) -> pd.DataFrame:
@@ -29,7 +30,8 @@ def _missing(part: Part, why: str) -> dict:
 
 def not_run(names: Mapping[str, str]) -> pd.DataFrame:
     """Rows of methods that are not there at all, by name and reason."""
-    rows = [{"method": m, "trial": PLAIN, "level": "", "note": why} for m, why in names.items()]
+    same = {"trial": PLAIN, "level": ""}
+    rows = [same | {"method": m, "note": f"not run: {why}"} for m, why in names.items()]
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.data.lineages import relatives_of
+from cellclassifier.errors import InputError
 
 
 def generator(split: int, trial: str, level: str) -> np.random.Generator:
@@ -51,6 +52,8 @@ def swapped_labels(labels: np.ndarray, share: float, rng: np.random.Generator) -
     does not know.
     """
     names = np.unique(labels)
+    if len(names) < 2:
+        raise InputError(f"labels cannot be swapped: all are {', '.join(names)}, expected two")
     relatives = relatives_of(names)
     swapped = labels.astype(names.dtype, copy=True)
     for row in np.sort(rng.permutation(len(labels))[: round(share * len(labels))]):

@@ -24,10 +24,19 @@ class Progress:
     written: a line is logged every ``LINE_SECONDS``, none for what is over before, and one for
     what is ``starting``. With --quiet there is neither; of several processes the first one tells.
 
-    unit: what is counted ("fit"); done: what an earlier run had done; name: of the bar.
+    unit: what is counted ("fit"); done: what an earlier run had done; name: of the bar;
+    most_seconds: after which nothing more is begun, None for no such limit.
     """
 
-    def __init__(self, total: int, unit: str, done: int = 0, name: str = ""):
+    def __init__(
+        self,
+        total: int,
+        unit: str,
+        done: int = 0,
+        name: str = "",
+        most_seconds: float | None = None,
+    ):
+        self.most_seconds = most_seconds
         self.total, self.unit, self.done, self.name = total, unit, done, name
         self.doing_now = ""
         self.started_at, self.started_with = time.monotonic(), done
@@ -68,7 +77,10 @@ class Progress:
             return f"{self._count()} ..."
         seconds = time.monotonic() - self.started_at
         left = seconds * (self.total - self.done) / (self.done - self.started_with)
-        return f"{self._count()}, {_time(seconds)} so far, about {_time(left)} left"
+        told = f"{self._count()}, {_time(seconds)} so far, "
+        if self.most_seconds is not None and seconds + left > self.most_seconds:
+            return f"{told}stops within {_time(max(0, self.most_seconds - seconds))}"
+        return f"{told}about {_time(left)} left"
 
     def _count(self) -> str:
         name = f"{self.name}: " if self.name else ""

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cellclassifier.output.files import write_json
@@ -53,6 +54,7 @@ class RunRecord:
         self.content["peak_gib"] = _largest(*(step["peak_gib"] for step in steps))
         self.content["versions"] = {"python": platform.python_version()} | versions_of(*PACKAGES)
         self.content["git_commit"] = git_commit(SOURCE)
+        self.content["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
         self.content["outputs"] = sorted(set(self.output.written))
         path = self.output.folder / "results" / f"run_{self.script}.json"
         write_json(path, self.content)

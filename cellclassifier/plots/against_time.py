@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from cellclassifier.plots.dots import TEXT, ends, value, write_around
 from cellclassifier.plots.findings import (
     about,
+    judged,
     leaders,
     not_told_apart,
     of_test_cells,
@@ -57,7 +58,7 @@ def score_against_time(summary: pd.DataFrame, pairs: pd.DataFrame, data: str) ->
     note = about(test, data)
     if NO_GENES in test.index and methods != [NO_GENES]:
         note += f" Without a look at genes (majority): {test.loc[NO_GENES, (METRIC, 'mean')]:.2f}."
-    return write_around(figure, _title(test, pairs, methods, seconds), note)
+    return write_around(figure, _title(test, pairs, judged(test, METRIC), seconds), note)
 
 
 def _draw_point(axes: Axes, seconds: float, row: pd.Series, color: str) -> None:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cellclassifier.plots.dots import NOTE, TEXT, write_around
+from cellclassifier.plots.dots import TEXT, write_around
 from cellclassifier.plots.findings import leaders, not_told_apart, span
-from cellclassifier.plots.style import (
-    DARK_GREY,
-    GREY,
-    NO_GENES,
-    color_of_method,
-    first_word,
-    in_a_line,
-)
+from cellclassifier.plots.style import GREY, NO_GENES, color_of_method, first_word, in_a_line
 
-FEWEST_CELLS = 10  # behind a point of a curve
-N_BINS = 15  # of confidence
+COLUMNS = 5
+FEWEST_CELLS = 10  # behind a point
+FEWEST_SHARE = 0.1  # of all test cells behind a point: with fewer, curves jump by chance
+Z = 1.96  # of a 95 % interval
 
 
 @rc_context(TEXT)
 def reliability_curves(
     tables: dict[str, pd.DataFrame], ece: dict[str, float], pairs: pd.DataFrame, data: str
 ) -> Figure:
-    """Accuracy against confidence, one line per method, above how many cells are behind it.
+    """Accuracy against confidence with its interval, a panel per method, best calibrated first.
 
     tables: per method the result of ``metrics.reliability``: index bin, columns confidence,
     accuracy, n_cells; ece: expected calibration error per method; pairs, data: as for
@@ -36,60 +31,76 @@ def reliability_curves(
     is left out.
     """
     methods = [name for name in sorted(tables, key=ece.get) if name != NO_GENES] or [NO_GENES]
-    figure, (curves, counts) = plt.subplots(
-        2, 1, figsize=(11, 8), sharex=True, height_ratios=(3.4, 1), layout="constrained"
+    columns = min(COLUMNS, len(methods))
+    rows = -(-len(methods) // columns)
+    figure, panels = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(8, 2.75 * columns), 2.9 * rows + 1.4),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
-    _draw_curves(curves, {method: tables[method] for method in methods}, ece)
-    _draw_counts(counts, {method: tables[method] for method in methods})
-    counts.set_xlim(-0.03, 1.02)  # room for two numbers at the corner
-    counts.set_xlabel("confidence: probability of the predicted type")
-    figure.align_ylabels()
-    sns.despine(figure)
-    n_cells = int(tables[methods[0]]["n_cells"].sum())
-    note = f"{data}: {n_cells:,} test cells, of all splits together. ECE: mean distance from the "
-    note += "dashed line, within each split. "
-    note += f"Points of fewer than {FEWEST_CELLS} cells are not drawn."
-    return write_around(figure, _title(methods, ece, pairs), note)
+    for axes, method in zip(panels.flat, methods, strict=False):
+        _draw(axes, joined(tables[method]), color_of_method(method))
+        axes.set_title(f"{in_a_line(method)}\nerror {ece[method]:.3f}", loc="left", fontsize=13)
+    for axes in panels.flat[len(methods) :]:
+        axes.set_axis_off()
+    figure.supylabel("share of these cells that are right", fontsize=13)
+    sizes = {method: int(tables[method]["n_cells"].sum()) for method in methods}
+    note = (
+        f"{data}: {max(sizes.values()):,} test cells of all splits. Across: confidence (the "
+        "predicted type's probability). Above the dashed line a method is not sure enough, below "
+        "it too sure; lines: 95 % intervals of a share; error: mean distance from the dashed line."
+    )
+    judged = [name for name in methods if sizes[name] == max(sizes.values())]
+    return write_around(figure, _title(judged, ece, pairs), note)
 
 
-def _draw_curves(axes: Axes, tables: dict[str, pd.DataFrame], ece: dict[str, float]) -> None:
+def joined(table: pd.DataFrame) -> pd.DataFrame:
+    """Neighbouring bins put together until there are enough cells behind each.
+
+    Columns confidence, accuracy (means over cells), n_cells.
+    """
+    fewest = max(FEWEST_CELLS, FEWEST_SHARE * table["n_cells"].sum())
+    below = table["n_cells"].cumsum() - table["n_cells"]
+    groups, group, start = [], 0, 0.0
+    for cells_below in below:
+        if cells_below - start >= fewest:
+            group, start = group + 1, cells_below
+        groups.append(group)
+    groups = np.array(groups)
+    sizes = table["n_cells"].groupby(groups).sum()
+    if len(sizes) > 1 and sizes.iloc[-1] < fewest:
+        groups[groups == groups.max()] -= 1
+    weighted = table[["confidence", "accuracy"]].mul(table["n_cells"], axis=0)
+    sums = weighted.assign(n_cells=table["n_cells"]).groupby(groups).sum()
+    return sums.assign(**{name: sums[name] / sums["n_cells"] for name in weighted})
+
+
+def interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % interval of shares of n (Wilson 1927, doi 10.1080/01621459.1927.10502953)."""
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+def _draw(axes: Axes, table: pd.DataFrame, color: str) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-    for method, table in tables.items():
-        table = table[table["n_cells"] >= FEWEST_CELLS]
-        label = f"{in_a_line(method)} (ECE {ece[method]:.3f})"
-        style = {"color": color_of_method(method), "marker": "o", "markersize": 6, "linewidth": 2}
-        axes.plot(table["confidence"], table["accuracy"], label=label, **style)
-    axes.set_ylim(0, 1.02)
-    axes.set_ylabel("accuracy of these cells")
-    axes.text(0.02, 0.93, "above the line: not sure enough", color=DARK_GREY, fontsize=NOTE)
-    axes.text(0.99, 0.04, "below it: too sure", ha="right", color=DARK_GREY, fontsize=NOTE)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-
-
-def _draw_counts(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
-    """The test cells in every bin."""
-    rows = [
-        table.assign(method=method, center=(table.index.to_numpy() + 0.5) / N_BINS)
-        for method, table in tables.items()
-    ]
-    sns.histplot(
-        pd.concat(rows, ignore_index=True),
-        x="center",
-        weights="n_cells",
-        hue="method",
-        palette={method: color_of_method(method) for method in tables},
-        bins=N_BINS,
-        binrange=(0, 1),
-        element="step",
-        fill=False,
-        legend=False,
-        ax=axes,
+    share, n = table["accuracy"].to_numpy(), table["n_cells"].to_numpy(float)
+    low, high = interval(share, n)
+    error = [np.maximum(share - low, 0), np.maximum(high - share, 0)]
+    axes.errorbar(
+        table["confidence"], share, error, color=color, marker="o", markersize=7, linewidth=2
     )
-    axes.set_ylabel("cells\nper bin")
+    axes.set(xlim=(0, 1.04), ylim=(0, 1.04), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+    axes.set_aspect("equal")
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _title(methods: list[str], ece: dict[str, float], pairs: pd.DataFrame) -> str:
-    """Methods: best first."""
+    """Methods: those of all splits, best first."""
     best, worst = methods[0], methods[-1]
     if len(methods) == 1:
         return f"{first_word(best)}: confidence is off by {ece[best]:.1%} on average"

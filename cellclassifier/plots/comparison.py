@@ -22,6 +22,7 @@ from cellclassifier.plots.findings import (
     NAMES,
     about,
     finding,
+    judged,
     leaders,
     of_test_cells,
     ranked,
@@ -53,7 +54,7 @@ def all_metrics(summary: pd.DataFrame, pairs: pd.DataFrame, data: str) -> Figure
     figure.get_layout_engine().set(wspace=0.05)
     for axes, metric in zip(panels.flat, NAMES, strict=True):
         scores = test.loc[methods, metric]
-        draw_dots(axes, scores, leaders(ranked(test, metric), pairs, metric))
+        draw_dots(axes, scores, leaders(judged(test, metric), pairs, metric))
         fit_axis(axes, scores)
         lower = "\n(lower is better)" if metric in FALLING else ""
         axes.set_title(f"{NAMES[metric]}{lower}", loc="left")
@@ -63,7 +64,7 @@ def all_metrics(summary: pd.DataFrame, pairs: pd.DataFrame, data: str) -> Figure
 def _title(test: pd.DataFrame, pairs: pd.DataFrame) -> str:
     won: dict[str, list[str]] = {}
     for metric in NAMES:
-        methods = ranked(test, metric)
+        methods = judged(test, metric)
         leading = leaders(methods, pairs, metric)
         if len(methods) > 1 and len(leading) == 1:
             won.setdefault(leading[0], []).append(within(metric))
@@ -97,7 +98,7 @@ def metric_comparison(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str, d
     parts = summary[metric]["mean"].unstack("part").loc[methods]
     figure, axes = plt.subplots(figsize=(11, 2.6 + 0.45 * len(methods)), layout="constrained")
     draw_other_parts(axes, parts)
-    draw_dots(axes, scores, leaders(methods, pairs, metric))
+    draw_dots(axes, scores, leaders(judged(test, metric), pairs, metric))
     fit_axis(axes, scores, parts[["train", "val"]])
     _write_values(axes, scores)
     lower = ", lower is better" if metric in FALLING else ""

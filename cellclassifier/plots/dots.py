@@ -26,17 +26,16 @@ FAINT = "#B0B0B0"
 
 
 def ends(row: pd.Series) -> tuple[float, float]:
-    """Where the error bar of a method begins and ends; row: mean, std, perhaps low and high."""
-    if pd.notna(row["std"]):
-        return row["mean"] - row["std"], row["mean"] + row["std"]
+    """Its 95 % interval; the mean twice where it has none, as calibration errors have.
+
+    row: mean, perhaps low and high.
+    """
     low, high = row.get("low"), row.get("high")
-    return (low, high) if pd.notna(low) else (row["mean"], row["mean"])
+    return (row["mean"], row["mean"]) if pd.isna(low) or pd.isna(high) else (low, high)
 
 
 def value(row: pd.Series) -> str:
-    """The mean and its error bar in figures."""
-    if pd.notna(row["std"]):
-        return f"{row['mean']:.2f} ± {row['std']:.2f}"
+    """The mean and its interval in figures."""
     low, high = ends(row)
     return f"{row['mean']:.2f}" if low == high else f"{row['mean']:.2f} ({low:.2f} to {high:.2f})"
 

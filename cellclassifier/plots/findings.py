@@ -33,6 +33,17 @@ def ranked(test: pd.DataFrame, metric: str) -> list[str]:
     return means.sort_values(ascending=metric in FALLING, kind="stable").index.to_list()
 
 
+def judged(test: pd.DataFrame, metric: str) -> list[str]:
+    """Of ``ranked`` methods those of which a winner is named: that look at genes, on all splits.
+
+    A method that was run on fewer splits is compared over those alone, which seldom tells it apart.
+    """
+    methods = ranked(test, metric)
+    splits = test["n_splits"]
+    whole = [m for m in methods if m != NO_GENES and splits[m] == splits.max()]
+    return whole or methods
+
+
 def leaders(methods: list[str], pairs: pd.DataFrame, metric: str) -> list[str]:
     """The first of ``methods``, best first, and those that are not told apart from it.
 
@@ -45,7 +56,7 @@ def leaders(methods: list[str], pairs: pd.DataFrame, metric: str) -> list[str]:
 
 def finding(test: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> str:
     """Who leads in a metric on test cells, in a sentence."""
-    methods = ranked(test, metric)
+    methods = judged(test, metric)
     if not methods:
         return f"{NAMES[metric]} was not measured"
     leading = leaders(methods, pairs, metric)
@@ -88,14 +99,14 @@ def _lower(name: str) -> str:
 
 
 def spread(test: pd.DataFrame) -> str:
-    """What the error bars are: of several splits, of one, or of either kind by method."""
+    """What the error bars are, and which methods were run on fewer splits than others."""
     splits = test["n_splits"]
-    several = sorted(splits[splits > 1].unique())
-    parts = [f"standard deviation over {n} splits" for n in several]
-    if (splits == 1).any():
-        one = f" ({', '.join(map(in_a_line, splits.index[splits == 1]))})" if several else ""
-        parts.append(f"95 % bootstrap interval over the test cells of one split{one}")
-    return "; ".join(parts)
+    over = "splits and test cells" if splits.max() > 1 else "the test cells of one split"
+    fewer = splits.index[splits < splits.max()]
+    if fewer.empty:
+        return f"95 % bootstrap interval over {over}"
+    names = ", ".join(f"{in_a_line(name)} ({splits[name]:.0f})" for name in fewer)
+    return f"95 % bootstrap interval over {over}; on fewer splits, and not judged: {names}"
 
 
 def about(test: pd.DataFrame, data: str) -> str:

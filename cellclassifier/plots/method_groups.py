@@ -12,6 +12,7 @@ from cellclassifier.plots.dots import TEXT, draw_dots, fit_axis, value, write_ar
 from cellclassifier.plots.findings import leaders, not_told_apart, span
 from cellclassifier.plots.style import DARK_GREY, first_word, in_a_line
 
+SECONDS, MIB = "CPU seconds (log scale)", "memory added, MiB"
 GAP = 0.035  # between bars, in widths of the plot
 
 
@@ -66,36 +67,36 @@ def _title(scores: pd.DataFrame, leading: list[str], joined: list[list[str]]) ->
 
 @rc_context(TEXT)
 def costs(table: pd.DataFrame, data: str) -> Figure:
-    """Seconds of the processor and peak memory, of learning and of naming new cells.
+    """Seconds of the processor and added memory, of learning and of naming new cells.
 
     table: (n_methods) index method, columns fit_cpu_seconds, predict_cpu_seconds (per 1,000 cells),
-    fit_peak_gib, predict_peak_gib; in the order to show.
+    fit_added_gib, predict_added_gib; in the order to show.
     """
     figure, panels = plt.subplots(
         1, 2, figsize=(13, 1.8 + 0.42 * len(table)), sharey=True, layout="constrained"
     )
     places = np.arange(len(table))
-    for axes, of, unit in zip(panels, ("cpu_seconds", "peak_gib"), ("seconds", "GiB"), strict=True):
+    for axes, of, unit in zip(panels, ("cpu_seconds", "added_gib"), (SECONDS, MIB), strict=True):
         for kind, name, look in (
             ("fit", "learning", {"marker": "o", "s": 90}),
             ("predict", "naming 1,000 cells", {"marker": "D", "s": 60, "facecolor": "white"}),
         ):
-            values = table[f"{kind}_{of}"].to_numpy(float)
+            values = table[f"{kind}_{of}"].to_numpy(float) * (1024 if unit == MIB else 1)
             axes.scatter(values, places, color=DARK_GREY, label=name, zorder=3, **look)
-        if unit == "seconds":
+        if unit == SECONDS:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
         else:
-            axes.set_xlim(0, 1.08 * np.nanmax(table.filter(like=of).to_numpy(float)))
+            axes.set_xlim(left=0)
         axes.grid(axis="x", color="#E5E5E5")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel({"seconds": "CPU seconds (log scale)", "GiB": "peak memory, GiB"}[unit])
+        axes.set_xlabel(unit)
     panels[0].set_yticks(places, [in_a_line(name) for name in table.index])
     panels[0].set_ylim(len(table) - 0.5, -0.5)
     panels[1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    note = f"{data}. CPU seconds of all threads together; memory of the whole process, libraries "
-    note += "included."
+    note = f"{data}. CPU seconds of all threads together; memory added to what the process held "
+    note += "before (libraries, cells)."
     return write_around(figure, _title_of_costs(table), note)
 
 

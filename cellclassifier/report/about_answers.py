@@ -5,81 +5,79 @@ from __future__ import annotations
 from pathlib import Path
 
 from cellclassifier.plots.style import first_word, in_a_line
+from cellclassifier.report.about_new_cells import shares_of_annotated
+from cellclassifier.report.about_ready import how_often_far, how_often_wrong, ready_model, span
 from cellclassifier.report.about_results import Known
-from cellclassifier.report.about_trials import elsewhere_sentence, errors_elsewhere
 from cellclassifier.report.found import Found
 from cellclassifier.report.numbers import SURE, Scores, confused
 from cellclassifier.report.parts import Answers
-from cellclassifier.report.texts import methods, named, per_hundred, percent, seconds
+from cellclassifier.report.texts import named, per_hundred, percent, seconds
+
+READY = "cellclassifier annotate --cells yours.h5ad"
 
 
-def in_two_minutes(found: Found, known: Known) -> Answers | None:
+def in_two_minutes(found: Found, known: Known, records: Path) -> Answers:
     """The three questions of somebody with a sample of their own."""
-    if known.scores is None:
-        return None
     answers = (
-        (
-            "Which method for my own PBMC sample?",
-            (*which_method(known.scores, found.folder), *elsewhere(found, known.scores)),
-        ),
-        ("How often will it be wrong?", how_often(found, known)),
-        ("How would I notice?", how_to_notice(known)),
+        ("Which method for my own PBMC sample?", which_method(known.scores, found.folder)),
+        ("How often will it be wrong?", how_often(known)),
+        ("How would I notice?", how_to_notice(found, known, records)),
     )
     return Answers(
-        headline=short_answer(known),
-        how="All numbers are of test cells of this run; a sample of another laboratory is harder.",
-        command=found.command(found.script_of("results/summary.csv") or "multiclass_baselines"),
+        headline=short_answer(),
+        how="The ready model was measured beforehand, by leaving out whole studies; the other "
+        "numbers are of test cells of this run.",
+        command=found.command(found.main_script),
         csv="results/summary.csv",
         answers=answers,
     )
 
 
-def short_answer(known: Known) -> str:
+def short_answer() -> str:
     """All three answers in a sentence."""
-    wrong = per_hundred(1 - known.scores.value(known.leader, "accuracy"))
-    answer = f"{first_word(known.leader)}: wrong on about {wrong} of 100 cells like these"
-    if known.trust is None:
-        return answer
+    ready = ready_model()
+    if ready is None:
+        return "New blood: the ready model; far, between and broad names tell where not to trust it"
     return (
-        f"{answer}; the fifth it is least sure of holds {percent(known.trust.caught)} of its errors"
+        f"New blood: the ready model, wrong on {span(1 - v for v in ready.right)} of 100 cells of "
+        "laboratories it never saw; far, between and broad names say where"
     )
 
 
-def which_method(scores: Scores, folder: Path) -> tuple[str, ...]:
-    """The one in front, or the cheapest of those that are not told apart."""
-    leading, chosen = scores.leading, scores.chosen
-    if len(leading) == 1:
-        first = f"{first_word(chosen)}: on these cells it is told apart from all others."
-    else:
-        others = methods(name for name in leading if name != chosen)
-        first = (
-            f"{first_word(chosen)}: the cheapest ({seconds(scores.value(chosen, 'fit_seconds'))} "
-            f"to fit) of those that are not told apart on these cells; the others are {others}."
-        )
-    name = f"{named(folder.name)}/models/{scores.chosen}"
+def which_method(scores: Scores | None, folder: Path) -> tuple[str, ...]:
+    """The ready model, and when to train one of one's own: the cheapest of those in front."""
+    lines = (
+        "The ready model. It needs no training, and names 8 common types of human blood, CD4 and "
+        "CD8 T cells among them:",
+        READY,
+    )
+    if scores is None:
+        return lines
+    chosen = scores.chosen
+    alone = "told apart from all others" if len(scores.leading) == 1 else "the cheapest to fit"
+    cost = seconds(scores.value(chosen, "fit_seconds"))
     return (
-        f"{first} Train it on cells of your own laboratory where you can.",
-        f"cellclassifier annotate --model {name} --cells yours.h5ad",
+        *lines,
+        "Train your own where you have labelled cells of your own laboratory, need finer types "
+        f"(naive, memory, regulatory T), or have another tissue. On this page's cells: "
+        f"{in_a_line(chosen)}, {alone} ({cost}) of the methods in front.",
+        f"cellclassifier annotate --model {named(folder.name)}/models/{chosen} --cells yours.h5ad",
     )
 
 
-def elsewhere(found: Found, scores: Scores) -> tuple[str, ...]:
-    """Which one for files that are unlike this one, where compare.py measured it."""
-    sentence = elsewhere_sentence(found, scores.chosen)
-    return (sentence,) if sentence else ()
-
-
-def how_often(found: Found, known: Known) -> tuple[str, ...]:
-    """Errors among test cells, and which."""
+def how_often(known: Known) -> tuple[str, ...]:
+    """Of the ready model elsewhere, and of this run's among its own test cells, and which."""
+    lines = [*how_often_wrong(ready_model())]
+    if known.scores is None:
+        return tuple(lines)
     scores, leader = known.scores, known.leader
     low, high = (1 - value for value in reversed(scores.span(leader, "accuracy")))
     wrong = 1 - scores.value(leader, "accuracy")
     between = f" (95 % interval {per_hundred(low)} to {per_hundred(high)})" if low != high else ""
-    lines = [
-        f"About {per_hundred(wrong)} of 100 cells{between}, for cells like those of this file, by "
-        f"{in_a_line(leader)}."
-    ]
-    lines += filter(None, [errors_elsewhere(found, leader)])
+    lines.append(
+        f"{first_word(leader)}, trained on this page's cells: about {per_hundred(wrong)} of 100 "
+        f"cells{between} of the same file; elsewhere more."
+    )
     if known.rows is not None:
         errors = confused(known.rows)
         if len(errors.pairs):
@@ -88,21 +86,26 @@ def how_often(found: Found, known: Known) -> tuple[str, ...]:
                 f"Most often {named(worst.label)} is called {named(worst.predicted)} "
                 f"({percent(worst.share)} of its cells)."
             )
-        if errors.within is not None:
-            lines.append(f"{percent(errors.within)} of the errors stay within a lineage.")
     return tuple(lines)
 
 
-def how_to_notice(known: Known) -> tuple[str, ...]:
-    """What confidence gives away."""
+def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
+    """What annotate writes beside every name, and what confidence gives away."""
+    lines = [
+        "annotate says of every cell whether it is far (like no type that the model knows) or "
+        "between two types, and its broad name, which is right more often. A cluster of far cells "
+        "is a type that the model never saw; where many lie between, use broad names.",
+        how_often_far(records),
+    ]
+    shares = shares_of_annotated(found)
+    if shares is not None:
+        far, between = map(percent, shares)
+        lines.append(f"Of the cells that were annotated here {far} are far, {between} between.")
     trust = known.trust
-    if trust is None:
-        return ("Its predictions are not there, so that this page cannot tell.",)
-    return (
-        f"By the confidence: cells with {percent(SURE)} or more ({percent(trust.sure)} of them) "
-        f"are wrong in {percent(trust.sure_wrong)} of cases, all others in "
-        f"{percent(trust.unsure_wrong)}. The fifth of the cells with the lowest confidence holds "
-        f"{percent(trust.caught)} of all errors: look at those.",
-        "cellclassifier annotate marks new cells that are like no type it knows (far), and those "
-        "between types; many of either in one cluster mean a type that the model never saw.",
-    )
+    if trust is not None:
+        lines.append(
+            f"By confidence: of test cells with {percent(SURE)} or more "
+            f"{percent(trust.sure_wrong)} are wrong; the fifth with the lowest holds "
+            f"{percent(trust.caught)} of all errors."
+        )
+    return tuple(filter(None, lines))

@@ -107,9 +107,9 @@ def protocol_section(found: Found) -> Section:
     seeds = listed(name.removeprefix("part_") for name in parts)
     drawing = Protocol(
         headline="Learned from training cells, chosen on validation cells, scored on test cells",
-        how="Every method sees the same three parts; nothing that was learned, gene selection and "
-        "scaling included, has seen a test cell.",
-        command=found.command(found.script_of("results/splits.csv") or "multiclass_baselines"),
+        how="All methods of a split see the same three parts; nothing that was learned, gene "
+        "selection and scaling included, has seen a test cell.",
+        command=found.command(found.main_script),
         csv="results/splits.csv",
         notes=protocol_notes(len(parts), seeds, key),
         counts={name: int(counts.get(name, 0)) for name in ("train", "val", "test")},

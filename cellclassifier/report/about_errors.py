@@ -42,8 +42,9 @@ def confused_table(found: Found, known: Known) -> Table | None:
     return Table(
         headline=f"{named(worst.label)} called {named(worst.predicted)} is the most frequent error "
         f"of {in_a_line(known.leader)} ({number(worst.n_cells)} cells){within}",
-        how="Each row is one kind of error; its genes tell the type from all others.",
-        command=found.command(found.script_of("results/summary.csv") or "multiclass_baselines"),
+        how="Each row is one kind of error. Genes: those that are higher in a type than outside it "
+        "and tell it best (permutation importance of its forests).",
+        command=found.command(found.writer_of(known.leader)),
         csv=f"predictions/{known.leader}-split….parquet",
         notes=error_notes(known),
         header=("true type", "called", "cells", "of its cells", "its genes", "the other's genes"),
@@ -52,11 +53,12 @@ def confused_table(found: Found, known: Known) -> Table | None:
 
 
 def marker_genes(found: Found) -> dict[str, str]:
-    """The genes of highest permutation importance of every type, where forests were run."""
-    needed = ("cell_type", "gene_symbol", "permutation_mean")
+    """Of every type the genes of highest permutation importance, of those that are up in it."""
+    needed = ("cell_type", "gene_symbol", "permutation_mean", "log1p_cp10k_in", "log1p_cp10k_out")
     table = found.csv("binary_rf_importances", *needed)
     if table is None or not found.is_of_the_same_data("binary_rf"):
         return {}
+    table = table[table["log1p_cp10k_in"] > table["log1p_cp10k_out"]]
     best = table.sort_values("permutation_mean", ascending=False, kind="stable")
     best = best.drop_duplicates(["cell_type", "gene_symbol"]).groupby("cell_type", sort=False)
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cellclassifier.plots.style import in_a_line
@@ -10,6 +9,7 @@ from cellclassifier.report.about_data import remarks_of
 from cellclassifier.report.about_results import Known
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Note, Section, Table
+from cellclassifier.report.records import read_record
 from cellclassifier.report.texts import named, number, percent
 
 UNKNOWN, ACROSS = "unknown_types", "across"
@@ -113,14 +113,6 @@ def laboratory_table(records: Path) -> Table | None:
     )
 
 
-def read_record(records: Path, name: str) -> dict:
-    """A record of docs/records, empty where it is not there."""
-    try:
-        return json.loads((records / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
 def limits_section(found: Found, known: Known) -> Section:
     """What these numbers do not say."""
     shape = found.main["data"].get("shape") or (0, 0)
@@ -154,8 +146,9 @@ def next_section(found: Found, known: Known) -> Section:
         )
     if not (found.main.get("options") or {}).get("group_key"):
         lines.append("With --group-key donor the scores are those of a new donor.")
+    lines.append("To name new cells of human blood: cellclassifier annotate --cells new.h5ad")
     lines.append(
-        "To name new cells: cellclassifier annotate --model "
+        "To name cells like those of this page: cellclassifier annotate --model "
         f"{named(found.folder.name)}/models/{known.leader or 'METHOD'} --cells new.h5ad"
     )
     return Section("next", "What next", tuple(lines))
@@ -179,7 +172,8 @@ def runs_section(found: Found) -> Section:
     missing += [f"{named(name)} cannot be read and was left out." for name in found.unreadable]
     table = Table(
         headline=f"{len(rows)} scripts made this page",
-        how="The same command gives the same numbers again.",
+        how="The same command on the same cells gives the same scores again, seconds aside; with "
+        "--budget it depends on the time which parts were run.",
         csv="results/run_….json",
         header=("command", "cells", "commit"),
         rows=tuple(rows),
@@ -193,14 +187,4 @@ def scripts_not_run(found: Found, *scripts: str) -> tuple[str, ...]:
         f"{script}.py was not run: python {script}.py"
         for script in scripts
         if script not in found.records
-    )
-
-
-def systems_paragraph(found: Found, known: Known) -> tuple[str, ...]:
-    """Which methods stand in the table."""
-    if known.scores is None:
-        return ()
-    names = known.scores.methods
-    return (
-        f"{len(names)} methods saw the same cells and splits; {in_a_line(names[0])} stands first.",
     )

@@ -12,13 +12,17 @@ from cellclassifier.report.found import Found
 from cellclassifier.report.numbers import SURE, Scores, Trust, trust_of
 from cellclassifier.report.parts import Note, Table
 from cellclassifier.report.texts import (
+    SPACE,
+    count,
     listed,
+    methods,
     named,
     number,
     percent,
     seconds,
 )
 
+HEADER = ("method", "macro-F1", "95 %", "accuracy", "MCC", "calib. error", "fit", "by, splits", "")
 HOW_SURE = "The confidence of every cell is in predictions/, and annotate writes it for new cells."
 
 
@@ -41,33 +45,62 @@ def score_table(found: Found, scores: Scores) -> Table:
     rows = []
     for method in scores.table.index:
         low, high = scores.span(method, "macro_f1")
-        apart = "" if method not in scores.leading else "best or not told apart"
         rows.append(
             (
-                in_a_line(method),
-                f"{scores.value(method, 'macro_f1'):.3f} ({low:.2f} to {high:.2f})",
+                in_a_line(method).replace(" ", SPACE),
+                f"{scores.value(method, 'macro_f1'):.3f}",
+                f"{low:.2f}–{high:.2f}",
                 f"{scores.value(method, 'accuracy'):.3f}",
                 f"{scores.value(method, 'mcc'):.3f}",
                 f"{scores.value(method, 'ece'):.3f}",
                 seconds(scores.value(method, "fit_seconds")),
-                apart,
+                made_by(found, scores, method),
+                verdict(scores, method),
             )
         )
     return Table(
         headline=leading_sentence(scores),
-        how="Means over splits with a 95 % interval; “not told apart” is what a paired bootstrap "
-        "over splits and test cells says, corrected for all pairs (Holm).",
-        command=found.command(found.script_of("results/summary.csv") or "multiclass_baselines"),
+        how="Means over splits. In front: the best and those not told apart from it (paired "
+        "bootstrap over splits and test cells, corrected for all pairs by Holm). Rows of fewer "
+        "splits or of a quick run are first looks, and not judged.",
+        command=found.command(found.main_script),
         csv="results/paired_comparison.csv",
         notes=result_notes(scores),
-        header=("method", "macro-F1", "accuracy", "MCC", "calibration error", "fit", ""),
+        header=HEADER,
         rows=tuple(rows),
     )
 
 
+def what_stands_here(found: Found, known: Known) -> tuple[str, ...]:
+    """Which methods stand in the table of scores, and on how many splits."""
+    scores = known.scores
+    if scores is None:
+        return ()
+    n = scores.splits(scores.judged[0])
+    told = f"{count(len(scores.judged), 'method')} saw the same {count(n, 'split')}"
+    partial = [name for name in scores.methods if scores.is_partial(name)]
+    if partial:
+        told += f", {methods(partial)} fewer: these stand in the table, and are not judged"
+    return (f"Scores of the scripts: {told}.",)
+
+
+def made_by(found: Found, scores: Scores, method: str) -> str:
+    """Which script measured a method, how, and on how many splits."""
+    script = found.writer_of(method)
+    quick = " --quick" if found.is_quick(script) else ""
+    return f"{named(script)}{quick}, {scores.splits(method)}"
+
+
+def verdict(scores: Scores, method: str) -> str:
+    """What the comparison says of a method."""
+    if scores.is_partial(method):
+        return "not judged"
+    return "in front" if method in scores.leading else ""
+
+
 def leading_sentence(scores: Scores) -> str:
     """Who leads, or that nobody does."""
-    names, leading = scores.methods, scores.leading
+    names, leading = scores.judged, scores.leading
     values = span(pd.Series([scores.value(name, "macro_f1") for name in leading]))
     if len(names) == 1:
         return f"{first_word(names[0])}: macro-F1 {values} on test cells"
@@ -79,12 +112,12 @@ def leading_sentence(scores: Scores) -> str:
 
 def result_notes(scores: Scores) -> tuple[Note, ...]:
     """What is asked about the scores."""
-    best = scores.methods[0]
+    best = scores.judged[0]
     notes = [
         Note(
             "Is the first one really better than the second?",
             "Of the pairs with the first method, "
-            f"{len(scores.methods) - len(scores.leading)} of {len(scores.methods) - 1} are told "
+            f"{len(scores.judged) - len(scores.leading)} of {len(scores.judged) - 1} are told "
             "apart at 5 % after Holm's correction; where it says “not told apart”, other cells and "
             "splits may turn the order round.",
         ),
@@ -122,7 +155,7 @@ def trust_table(found: Found, known: Known) -> Table | None:
         headline=f"Looking at the fifth of cells that {in_a_line(leader)} is least sure of finds "
         f"{percent(trust.caught)} of its errors",
         how=HOW_SURE,
-        command=found.command(found.script_of("results/summary.csv") or "multiclass_baselines"),
+        command=found.command(found.writer_of(leader)),
         csv=f"predictions/{leader}-split….parquet",
         notes=(
             Note(

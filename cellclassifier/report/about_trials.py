@@ -5,11 +5,17 @@ from __future__ import annotations
 import pandas as pd
 
 from cellclassifier.plots.style import NO_GENES, first_word, in_a_line
+from cellclassifier.report.about_data import named_long
+from cellclassifier.report.about_results import Known
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Note
-from cellclassifier.report.texts import listed, named, number, per_hundred, percent
+from cellclassifier.report.texts import count, listed, named, per_hundred, percent
 
 COLUMNS = ("method", "trial", "level", "accuracy", "macro_f1", "n_train", "f1_of_rare", "note")
+PLAIN = "plain"
+NOT_RUN = "not run"  # what the notes of rows without a score begin with
+MOST_NAMES = 4
+SAME_SCORE = 0.005  # macro-F1 in which two measurements of a method differ by rounding
 ELSEWHERE = ("groups", "genes", "depth")  # what a file of another laboratory may be like
 
 
@@ -41,13 +47,49 @@ def elsewhere_sentence(found: Found, chosen: str) -> str:
     kept = kept_elsewhere(table) if table is not None else pd.Series(dtype=float)
     if len(kept) < 2:
         return ""
+    names = {"genes": "genes missing", "depth": "few counts left", "groups": "groups left out"}
+    run = [text for trial, text in names.items() if (table["trial"] == trial).any()]
     best = kept.index[0]
     text = (
-        "For files with fewer genes or counts than this one, or other groups: "
-        f"{in_a_line(best)}, with a mean macro-F1 of {kept[best]:.2f} in such trials"
+        f"With {listed(run)} (one split) {in_a_line(best)} keeps most: macro-F1 {kept[best]:.2f} "
+        "in the mean"
     )
     other = chosen in kept.index and chosen != best
-    return f"{text} ({in_a_line(chosen)} {kept[chosen]:.2f})." if other else f"{text}."
+    return f"{text}, {in_a_line(chosen)} {kept[chosen]:.2f}." if other else f"{text}."
+
+
+def what_was_compared(found: Found, known: Known) -> tuple[str, ...]:
+    """How many methods compare.py set side by side, and whose scores stand on the page twice."""
+    table = trials_of(found)
+    if table is None:
+        return ()
+    plain = table[table["trial"] == PLAIN].assign(split=1)
+    compared = plain.groupby("method").agg({"macro_f1": "mean", "split": "size"})
+    fewest, most = int(compared["split"].min()), int(compared["split"].max())
+    splits = count(most, "split") if fewest == most else f"{fewest} to {most} splits"
+    line = f"compare.py: {count(len(compared), 'method')} on the same test cells, on {splits} each."
+    kept = elsewhere_sentence(found, known.leader)
+    harder = errors_elsewhere(found, known.leader)
+    return tuple(filter(None, (line, _twice(found, known, compared), f"{kept} {harder}".strip())))
+
+
+def _twice(found: Found, known: Known, compared: pd.DataFrame) -> str:
+    """Methods whose two scores differ, and what was done otherwise.
+
+    compared: index method, columns macro_f1 and split (how many), of compare.py.
+    """
+    scores, said = known.scores, []
+    for method in [] if scores is None else compared.index.intersection(scores.table.index):
+        own, (other, n_splits) = scores.value(method, "macro_f1"), compared.loc[method]
+        if abs(own - other) > SAME_SCORE:
+            script = found.writer_of(method)
+            quick = " --quick" if found.is_quick(script) else ""
+            said.append(
+                f"{in_a_line(method)} {own:.2f} ({named(script)}{quick}, "
+                f"{count(scores.splits(method), 'split')}) and {other:.2f} (compare.py, "
+                f"{count(int(n_splits), 'split')})"
+            )
+    return f"Run twice, with other effort or splits: {'; '.join(said)}." if said else ""
 
 
 def errors_elsewhere(found: Found, chosen: str) -> str:
@@ -63,7 +105,9 @@ def errors_elsewhere(found: Found, chosen: str) -> str:
             said.append(f"{per_hundred(own[level])} with {text.format(percent(float(level)))}")
     if "groups" in wrong.index:
         said.append(f"{per_hundred(wrong['groups'].max())} for the hardest group left out")
-    return f"On harder cells, of 100: {listed(said)}." if said else ""
+    if not said:
+        return ""
+    return f"Of 100 of its cells {in_a_line(chosen)} names wrongly {listed(said)}."
 
 
 def missing_lines(found: Found) -> tuple[str, ...]:
@@ -74,9 +118,11 @@ def missing_lines(found: Found) -> tuple[str, ...]:
     notes = table.loc[table["note"].notna(), ["method", "note"]].astype(str)
     lines = []
     for note, rows in notes.groupby("note", sort=False):
-        methods = ", ".join(map(in_a_line, rows["method"].unique()))
-        n_rows = f"{number(len(rows))} row{'s' * (len(rows) != 1)}"
-        lines.append(f"compare.py, {named(methods)}: {named(note)} ({n_rows}).")
+        if not note.startswith(NOT_RUN):
+            continue
+        names = list(map(in_a_line, rows["method"].unique()))
+        who = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} methods"
+        lines.append(f"compare.py, {named(who)}: {named_long(note)} ({count(len(rows), 'row')}).")
     return tuple(lines)
 
 

@@ -41,17 +41,17 @@ KINDS = (
         "for each other.",
     ),
     Kind(
-        "metrics",
+        "macro_f1_comparison",
         "results",
-        "A row per method, a panel per metric; filled dots are the best method and those not told "
-        "apart from it, and an arrow says that a value lies outside.",
+        "A row per method: mean and 95 % interval on test cells; filled dots are the best and "
+        "those not told apart from it. Grey marks far to the right: the method learned by heart.",
         "summary.csv",
     ),
     Kind(
         "calibration",
         "results",
-        "A point is a group of cells of alike confidence: on the dashed line 80 % confidence is "
-        "right in 80 % of cases.",
+        "A point is a group of cells of alike confidence, its line a 95 % interval: on the dashed "
+        "line 80 % confidence is right in 80 % of cases.",
         "combined_results.csv",
     ),
     Kind(
@@ -84,7 +84,8 @@ KINDS = (
     Kind(
         "comparison_costs",
         "cost",
-        "Seconds and peak memory, of learning and of naming new cells; scales are logarithmic.",
+        "CPU seconds (log scale), and the memory beside that of cells and libraries, of learning "
+        "and of naming new cells.",
         "comparison.csv",
     ),
     Kind(
@@ -181,6 +182,7 @@ OTHER_QUESTIONS = ("protein_atlas",)  # scripts that are about images, and no co
 ELSEWHERE = (
     "protein_atlas_*",
     "*_comparison",
+    "metrics",
     "confusion_*",
     "feature_importance_*",
     "pca",

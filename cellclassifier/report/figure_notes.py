@@ -13,7 +13,7 @@ from cellclassifier.report.texts import named, percent
 def notes_of(name: str, found: Found, known: Known) -> tuple[Note, ...]:
     """Notes of a figure by its name without ending; none for most."""
     makers = {
-        "metrics": _metrics,
+        "macro_f1_comparison": _metrics,
         "calibration": _calibration,
         "macro_f1_against_seconds": _cost,
         "comparison_scores": _scores,

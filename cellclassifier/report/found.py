@@ -10,12 +10,16 @@ from pathlib import Path
 import pandas as pd
 
 from cellclassifier.errors import InputError
+from cellclassifier.output.files import file_name
 from cellclassifier.output.folder import predictions_of
 from cellclassifier.output.tables import without_apostrophes
 from cellclassifier.report.catalogue import OTHER_QUESTIONS
 
 PREFIX = "run_"
 LARGEST_RECORD = 20 * 2**20  # bytes
+# Columns of names, some of which look like numbers.
+TEXTS = ("cell", "cell_type", "Cell Type", "called", "second", "method", "method_a", "method_b")
+TEXTS += ("gene_id", "gene_symbol", "top_genes", "topic", "remark", "trial", "level", "note")
 
 
 @dataclass
@@ -31,6 +35,11 @@ class Found:
         paths = sorted(self.folder.glob(f"results/{PREFIX}*.json"))
         found = {path.stem.removeprefix(PREFIX): self._record(path) for path in paths}
         return {script: record for script, record in found.items() if record}
+
+    @cached_property
+    def main_script(self) -> str:
+        """The script whose record ``main`` is."""
+        return next(script for script, record in self.records.items() if record is self.main)
 
     def _record(self, path: Path) -> dict | None:
         try:
@@ -69,21 +78,36 @@ class Found:
         return told if isinstance(told, str) else f"python {script}.py"
 
     def script_of(self, output: str) -> str | None:
-        """Which script wrote a file ("plots/pca.png"), the last one if several did."""
+        """Which script wrote a file ("plots/pca.png"), if several did the one that ended last."""
         writers = [s for s, record in self.records.items() if output in record["outputs"]]
         own = [script for script in writers if self.is_of_the_same_data(script)]
-        return (own or writers or [None])[-1]
+        return max(own or writers, key=self._ended, default=None)
+
+    def _ended(self, script: str) -> tuple[str, bool]:
+        """When a script ended; of those that do not tell, the one whose data the page is about."""
+        return str(self.records[script].get("ended") or ""), script == self.main_script
+
+    def writer_of(self, method: str) -> str:
+        """The script that measured a method's scores."""
+        return self.script_of(f"results/scores/{file_name(method)}.csv") or self.main_script
+
+    def is_quick(self, script: str) -> bool:
+        """Whether a script was run with --quick."""
+        return bool((self.records.get(script, {}).get("options") or {}).get("quick"))
 
     def csv(self, name: str, *needed: str) -> pd.DataFrame | None:
         """A table of results/, or None where it is missing, unreadable or lacks a needed column.
 
-        Texts stay as they were: a type may be called "NA".
+        Texts stay as they were: a type may be called "NA", a cell "0001".
         """
         path = self.folder / "results" / f"{name}.csv"
         if not path.is_file():
             return None
         try:
-            table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+            columns = pd.read_csv(path, nrows=0).columns
+            texts = {column: str for column in columns if column in TEXTS}
+            options = {"keep_default_na": False, "na_values": [""], "dtype": texts}
+            table = pd.read_csv(path, **options)
         except (OSError, ValueError):
             table = None
         if table is None or not set(needed) <= set(table.columns):

@@ -46,9 +46,22 @@ class Scores:
         return names or list(self.table.index)
 
     @property
+    def judged(self) -> list[str]:
+        """Of these methods those that were run on every split."""
+        return [name for name in self.methods if not self.is_partial(name)]
+
+    @property
     def leading(self) -> list[str]:
-        """The first method by macro-F1, and those not told apart from it."""
-        return leaders(self.methods, self.pairs, "macro_f1")
+        """The first of them by macro-F1, and those not told apart from it."""
+        return leaders(self.judged, self.pairs, "macro_f1")
+
+    def splits(self, method: str) -> int:
+        """On how many splits a method was run."""
+        return int(self.table.loc[method, "n_splits"])
+
+    def is_partial(self, method: str) -> bool:
+        """Whether a method was run on fewer splits than others, which seldom tells it apart."""
+        return self.splits(method) < self.table["n_splits"].max()
 
     @property
     def chosen(self) -> str:

@@ -48,7 +48,9 @@ def make_page(folder: Path, records: Path, title: str = TITLE) -> Page:
     figures = Figures(found, known)
     sections = (
         Section(
-            "short", "In two minutes", parts=_there(about_answers.in_two_minutes(found, known))
+            "short",
+            "In two minutes",
+            parts=(about_answers.in_two_minutes(found, known, records),),
         ),
         _data(found, known, figures),
         about_data.protocol_section(found),
@@ -94,7 +96,8 @@ def _results(found: Found, known: Known, figures: Figures) -> Section:
     parts = _there(table, *figures.of("results"), trust, *figures.others())
     missing = about_others.scripts_not_run(found, "multiclass_baselines", "compare")
     missing += about_trials.missing_lines(found)
-    paragraphs = about_others.systems_paragraph(found, known)
+    paragraphs = about_results.what_stands_here(found, known)
+    paragraphs += about_trials.what_was_compared(found, known)
     return Section("results", "Results", paragraphs, parts, missing)
 
 

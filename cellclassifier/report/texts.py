@@ -35,6 +35,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def count(n: int, noun: str) -> str:
+    """So many of something: "1 split", "3 splits"."""
+    return f"{number(n)} {noun}{'s' * (n != 1)}"
+
+
 def named(text: object) -> str:
     """A stranger's text on one line, signs that cannot be seen as escapes, not too long."""
     line = printable(str(text))

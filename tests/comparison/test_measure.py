@@ -64,6 +64,7 @@ def test_incomplete_profiles_are_rows_of_the_first_split_alone(cells, splits):
     levels = tables_of(cells, splits)["scores"].groupby("trial")["level"].apply(list).to_dict()
     assert levels == {
         "plain": [""],
+        "learning": ["1"],  # the same fit, since this method has no quicker one for trials
         "genes": ["0.3", "0.6", "0.9"],
         "depth": ["0.5", "0.2", "0.05"],
     }
@@ -103,11 +104,13 @@ def test_the_mean_over_some_types_is_that_of_scikit_learn():
 
 def test_plain_parts_come_first_and_costly_ones_last():
     found = plan.planned(["a", "geneformer"], ("noise", "learning", "groups"), [42, 43], ["x"])
-    assert [part.name for part in found[:2]] == ["a-plain--split42", "a-plain--split43"]
+    assert [part.name for part in found[:2]] == ["a-plain-split42", "a-plain-split43"]
     costly = [part.is_costly for part in found]
     assert costly == sorted(costly) and any(costly)
     trials = [part.trial for part in found if part.method == "a"]
-    assert trials == ["plain"] * 2 + ["learning"] * 5 + ["groups"] + ["noise"] * 3
+    assert trials == ["plain"] * 2 + ["learning"] * 4 + ["groups"] + ["noise"] * 3
+    whole = plan.planned(["gbdt"], ("learning",), [42], [])
+    assert [part.level for part in whole] == ["", "1", "0.7", "0.4", "0.2", "0.1"]
     assert {p.trial for p in found if p.is_costly} == {"plain", "learning"}
 
 

@@ -8,6 +8,7 @@ from conftest import make_cells
 
 from cellclassifier.comparison import trials
 from cellclassifier.data.lineages import relatives_of, share_a_lineage
+from cellclassifier.errors import InputError
 
 TYPES = np.array(["CD4+ T", "CD8+ T", "CD19+ B", "CD14+ Monocyte", "Dendritic"])
 LABELS = np.repeat(TYPES, [400, 200, 120, 60, 20])
@@ -22,6 +23,11 @@ def test_draws_depend_on_split_trial_and_level_alone():
     assert (first == trials.generator(42, "rare", "10").random(5)).all()
     for other in ((43, "rare", "10"), (42, "noise", "10"), (42, "rare", "30")):
         assert (first != trials.generator(*other).random(5)).any()
+
+
+def test_one_type_alone_cannot_be_swapped():
+    with pytest.raises(InputError, match="all are B, expected two"):
+        trials.swapped_labels(np.array(["B", "B"]), 0.5, rng())
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2])

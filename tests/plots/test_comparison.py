@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cellclassifier.plots.against_time import score_against_time, spread_out
 from cellclassifier.plots.comparison import all_metrics, metric_comparison
-from cellclassifier.plots.findings import FALLING, NAMES, finding, of_test_cells, ranked
+from cellclassifier.plots.findings import FALLING, NAMES, finding, judged, of_test_cells, ranked
 from cellclassifier.plots.style import color_of_method, in_a_line
 from cellclassifier.protocol.answers import COMPARED
 from cellclassifier.protocol.metrics import LOWER_IS_BETTER, METRICS
@@ -27,7 +27,7 @@ def _close_figures():
 
 def best_against_all(summary, metric):
     """Pairs in which the best method is told apart from all others, and its name."""
-    best = ranked(of_test_cells(summary), metric)[0]
+    best = judged(of_test_cells(summary), metric)[0]
     return pairs_of(METHODS, [(best, other) for other in METHODS if other != best]), best
 
 
@@ -72,7 +72,10 @@ def test_a_winner_is_named_only_where_it_is_told_apart(metric):
 
 def test_dots_are_filled_where_they_may_be_the_best():
     summary = summary_of(METHODS)
-    order = ranked(of_test_cells(summary), "macro_f1")
+    learners = [method for method in METHODS if method != "majority"]
+    order = [*judged(of_test_cells(summary), "macro_f1"), "majority"]
+    summary.loc[("majority", "test"), ("macro_f1", "mean")] = 0.0
+    assert set(order[:-1]) == set(learners)
     pairs = pairs_of(METHODS, [(order[0], method) for method in order[2:]])
     figure = metric_comparison(summary, pairs, "macro_f1", DATA)
     dots = [container.lines[0] for container in figure.axes[0].containers]
@@ -85,28 +88,40 @@ def test_dots_are_filled_where_they_may_be_the_best():
 @pytest.mark.parametrize("draw", [all_metrics, score_against_time])
 def test_error_bars_cells_and_data_are_named(draw):
     several = words_of(draw(summary_of(METHODS), pairs_of(METHODS), DATA))
-    assert "standard deviation over 3 splits" in several
+    assert "95 % bootstrap interval over splits and test cells" in several
     assert f"{DATA}: 312 test cells in 3 splits" in several
     one = words_of(draw(summary_of(METHODS, n_splits=1), pairs_of(METHODS), DATA))
     assert "95 % bootstrap interval over the test cells of one split" in one
-    assert f"{DATA}: 104 test cells in one split" in one and "standard deviation" not in one
+    assert f"{DATA}: 104 test cells in one split" in one
+    assert "standard deviation" not in several + one
 
 
+@pytest.mark.parametrize("n_splits", [1, 3])
 @pytest.mark.parametrize("metric", METRICS)
-def test_one_split_has_an_interval_and_no_deviation(metric):
-    summary = summary_of(METHODS, n_splits=1)
+def test_bars_are_intervals_whatever_the_splits(metric, n_splits):
+    """Standard deviations of some beside intervals of others cannot be compared."""
+    summary = summary_of(METHODS, n_splits=n_splits)
     shown = words_of(metric_comparison(summary, pairs_of(METHODS), metric, DATA))
     assert "±" not in shown
     row = of_test_cells(summary).loc["gbdt", metric]
     assert f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in shown
 
 
-def test_one_split_beside_three_is_named():
+def test_one_split_beside_three_is_named_and_not_judged():
     summary = summary_of(METHODS)
     summary.loc["gbdt", "n_splits"] = 1
-    shown = words_of(all_metrics(summary, pairs_of(METHODS), DATA))
-    assert "standard deviation over 3 splits; 95 % bootstrap interval" in shown
-    assert "of one split (gradient boosting)" in shown
+    summary.loc[("gbdt", "test"), ("macro_f1", "mean")] = 0.95
+    figure = all_metrics(summary, pairs_of(METHODS), DATA)
+    assert "on fewer splits, and not judged: gradient boosting (1)" in words_of(figure)
+    assert figure.get_suptitle().startswith("None of 3 methods is told apart from the best")
+    first = figure.axes[list(NAMES).index("macro_f1")].containers[0].lines[0]
+    assert first.get_color() == color_of_method("gbdt")
+    assert first.get_markerfacecolor() == "white"
+
+
+def test_the_method_that_looks_at_no_gene_is_not_counted():
+    title = metric_comparison(summary_of(METHODS), pairs_of(METHODS), "macro_f1", DATA)
+    assert title.get_suptitle().startswith("None of 4 methods")
 
 
 def test_every_metric_has_a_panel():
@@ -159,13 +174,14 @@ def test_the_axis_of_seconds_has_numbers_to_read(seconds):
     for method, own in zip(learners, seconds, strict=True):
         summary.loc[method, ("fit_seconds", "mean")] = own
         summary.loc[method, ("macro_f1", "mean")] = 0.8 + 0.01 * own / max(seconds)
-        summary.loc[method, ("macro_f1", "std")] = 0.01
+        ends = [0.79 + 0.01 * own / max(seconds), 0.81 + 0.01 * own / max(seconds)]
+        summary.loc[method, ("macro_f1", ["low", "high"])] = ends
     axes = score_against_time(summary, pairs_of(METHODS), DATA).axes[0]
     low, high = axes.get_xlim()
     ticks = [place for place in axes.get_xticks() if low <= place <= high]
     assert 3 <= len(ticks) <= 9 and low < min(seconds) and max(seconds) < high
     bottom, top = axes.get_ylim()
-    assert (0.81 - 0.8) / (top - bottom) > 0.1 and bottom > 0.7
+    assert (0.82 - 0.8) / (top - bottom) > 0.1 and bottom > 0.7
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0.001, 0.2))

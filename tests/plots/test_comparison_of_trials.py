@@ -55,7 +55,7 @@ def test_a_bar_joins_each_group_of_several():
 
 
 def test_costs_compare_the_cheapest_and_the_dearest():
-    names = ["fit_cpu_seconds", "predict_cpu_seconds", "fit_peak_gib", "predict_peak_gib"]
+    names = ["fit_cpu_seconds", "predict_cpu_seconds", "fit_added_gib", "predict_added_gib"]
     table = pd.DataFrame([[2.0, 0.1, 0.3, 0.3], [50.0, 0.2, 0.5, 0.4]], METHODS[:2], names)
     assert "costs 25 times the learning of logistic regression" in title_of(costs(table, "cells"))
 

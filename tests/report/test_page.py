@@ -12,7 +12,7 @@ from conftest import ROOT
 from report_pages import hostile_folder
 
 from cellclassifier.errors import InputError
-from cellclassifier.report import about_others, make_page, numbers
+from cellclassifier.report import about_errors, about_others, about_ready, make_page, numbers
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Figure, Table
 
@@ -46,13 +46,64 @@ def test_sections_are_in_the_order_of_a_talk(page):
 def test_the_share_of_errors_is_that_of_the_predictions(folder, page):
     """Counted from the parquet files of the method that the page chose."""
     answers = section(page, "short").parts[0].answers
-    chosen = answers[0][1][0].split(":")[0].lower()
+    chosen = answers[0][1][-1].split("/models/")[1].split()[0]
     rows = pd.concat(map(pd.read_parquet, folder.glob(f"predictions/{chosen}-split*.parquet")))
     test = rows[rows["part"] == "test"]
     wrong = (test["label"] != test["predicted"]).mean()
-    assert f"About {100 * wrong:.0f} of 100 cells" in answers[1][1][0]
+    assert f"cells: about {100 * wrong:.0f} of 100 cells" in " ".join(answers[1][1])
     trust = numbers.trust_of(test.reset_index(drop=True))
     assert (trust.n_cells, trust.n_wrong) == (len(test), (test["label"] != test["predicted"]).sum())
+
+
+def test_the_first_answer_is_the_ready_model_with_the_figures_of_its_card(page):
+    (first, often, _), card = section(page, "short").parts[0].answers, about_ready.ready_model()
+    assert first[1][1] == "cellclassifier annotate --cells yours.h5ad"
+    wrong = [100 * (1 - right) for right in card.right]
+    assert f"{min(wrong):.0f} to {max(wrong):.0f}, {np.mean(wrong):.0f} in the mean" in often[1][0]
+
+
+def test_a_card_is_read_by_its_columns():
+    card = "| study left out | x | averaged | averaged, broader | of which keep a type |\n|"
+    rows = " - |\n| a | 9 | 0.9 | 0.95 | 0.7 |\n| b | 9 | 0.8 | 0.99 | 0.8 |\n\n| c | 0 |"
+    found = about_ready.ready_model(card + rows)
+    assert found == about_ready.Ready((0.9, 0.8), (0.95, 0.99), (0.7, 0.8))
+    assert "10 to 20, 15 in the mean, in 2 studies" in about_ready.how_often_wrong(found)[0]
+    assert about_ready.ready_model("no table") is None
+
+
+def test_a_method_of_fewer_splits_is_not_judged(folder):
+    found = numbers.scores_of(Found(folder))
+    table = found.table.copy()
+    table.loc["strong", "n_splits"] = 1
+    assert numbers.Scores(table, found.pairs).leading == ["weak"]
+
+
+def test_the_writer_is_the_script_that_ended_last(copy):
+    for script, ended in (
+        ("spoticell", "2026-01-01"),
+        ("cellular", "2026-01-02"),
+    ):
+        record = json.loads((copy / "results/run_multiclass_baselines.json").read_text())
+        record |= {"ended": ended, "outputs": ["plots/x.png"]}
+        (copy / f"results/run_{script}.json").write_text(json.dumps(record))
+    assert Found(copy).script_of("plots/x.png") == "cellular"
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/cells_in_plane.csv").write_text("cell,cell_type,umap_1\n0001,007,0.5\n")
+    table = Found(tmp_path).csv("cells_in_plane", "cell")
+    assert table.loc[0, ["cell", "cell_type"]].tolist() == ["0001", "007"]
+    assert table.loc[0, "umap_1"] == 0.5
+
+
+def test_genes_of_a_type_are_those_that_are_up(copy):
+    rows = [("B", "CD79A", 0.5, 4.0, 1.0), ("B", "CD3D", 0.9, 0.1, 2.0)]
+    names = ["cell_type", "gene_symbol", "permutation_mean", "log1p_cp10k_in", "log1p_cp10k_out"]
+    pd.DataFrame(rows, columns=names).to_csv(copy / "results/binary_rf_importances.csv")
+    record = json.loads((copy / "results/run_multiclass_baselines.json").read_text())
+    (copy / "results/run_binary_rf.json").write_text(json.dumps(record))
+    assert about_errors.marker_genes(Found(copy)) == {"B": "CD79A"}
 
 
 def test_what_was_not_run_is_said(page):
@@ -76,11 +127,11 @@ def test_an_empty_folder_ends_in_a_sentence(tmp_path):
 
 
 def test_damaged_files_are_left_out_and_said(copy):
-    (copy / "plots/metrics.png").write_bytes(b"no picture")
+    (copy / "plots/calibration.png").write_bytes(b"no picture")
     (copy / "results/run_compare.json").write_text("{")
     (copy / "results/splits.csv").write_bytes(b"\xff\xfe\x00")
     said = " ".join(section(make_page(copy, copy), "runs").missing)
-    for name in ("plots/metrics.png", "results/run_compare.json", "results/splits.csv"):
+    for name in ("plots/calibration.png", "results/run_compare.json", "results/splits.csv"):
         assert f"{name} cannot be read" in said
 
 

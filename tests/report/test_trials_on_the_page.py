@@ -10,7 +10,8 @@ from report_pages import FILE, hostile_folder
 
 from cellclassifier.output.folder import Output
 from cellclassifier.output.record import RunRecord
-from cellclassifier.report import about_trials
+from cellclassifier.report import about_trials, numbers
+from cellclassifier.report.about_results import Known
 from cellclassifier.report.found import Found
 
 ROWS = [
@@ -47,13 +48,14 @@ def test_what_is_kept_elsewhere_is_a_mean_over_the_same_trials(found):
     kept = about_trials.kept_elsewhere(about_trials.trials_of(found))
     assert kept.to_dict() == pytest.approx({"gbdt": 0.6, "logistic_regression": 0.55})
     said = about_trials.elsewhere_sentence(found, "logistic_regression")
-    assert "gradient boosting, with a mean macro-F1 of 0.60" in said
-    assert said.endswith("(logistic regression 0.55).")
+    assert "gradient boosting keeps most: macro-F1 0.60 in the mean" in said
+    assert said.endswith("logistic regression 0.55.")
+    assert "genes missing and few counts left" in said and "groups" not in said
 
 
 def test_errors_on_harder_cells_are_of_the_method_in_question(found):
     said = about_trials.errors_elsewhere(found, "gbdt")
-    assert said.startswith("On harder cells, of 100: 25 with 60")
+    assert said.startswith("Of 100 of its cells gradient boosting names wrongly 25 with 60")
     assert "of the genes missing and 25 with 20" in said
     assert about_trials.errors_elsewhere(found, "no_such") == ""
 
@@ -68,6 +70,20 @@ def test_notes_hold_the_numbers_of_the_run(found):
     answer = about_trials.trials_note(found).answer
     assert "gradient boosting loses 0.010" in answer and "logistic regression 0.200" in answer
     assert about_trials.agreement_note(found) is None
+
+
+def test_two_scores_of_a_method_are_explained(found):
+    scores = numbers.scores_of(found)
+    known = Known(scores, scores.chosen)
+    out = Output(found.folder)
+    rows = [("weak", "plain", "", 0.123, 60, ""), ("strong", "plain", "", 0.9, 60, "")]
+    columns = ["method", "trial", "level", "macro_f1", "n_train", "note"]
+    table = pd.DataFrame(rows, columns=columns).assign(accuracy=0.75, f1_of_rare=None)
+    out.csv("comparison", table)
+    said = " ".join(about_trials.what_was_compared(found, known))
+    assert "compare.py: 2 methods on the same test cells, on 1 split each." in said
+    own = scores.value("weak", "macro_f1")
+    assert f"weak {own:.2f} (multiclass_baselines, 2 splits) and 0.12 (compare.py, 1 split)" in said
 
 
 def test_without_a_comparison_nothing_is_said(tmp_path_factory):

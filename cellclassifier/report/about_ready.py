@@ -1,0 +1,103 @@
+"""The ready model of blood: what its card and the records say of cells that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+
+from cellclassifier.report.records import read_record
+from cellclassifier.report.texts import per_hundred, percent
+
+CARD = files("cellclassifier") / "annotation" / "ready_model" / "README.md"
+STUDY, ACCURACY, BROADER, KEPT = (
+    "study left out",
+    "averaged",
+    "averaged, broader",
+    "of which keep a type",
+)
+STRANGERS = "strangers"  # record: every type left out in turn, cells of whole studies
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A row per study that was left out: shares of its cells.
+
+    right: named as the study's authors did; broad_right: where a broader name counts, too; kept:
+    cells whose broader name is a type.
+    """
+
+    right: tuple[float, ...]
+    broad_right: tuple[float, ...]
+    kept: tuple[float, ...]
+
+
+def ready_model(card: str | None = None) -> Ready | None:
+    """What the model's card holds, None where its table is not there; card: its text."""
+    try:
+        text = CARD.read_text(encoding="utf-8") if card is None else card
+        rows = rows_below(text.splitlines(), STUDY)
+        columns = [[float(row[name]) for row in rows] for name in (ACCURACY, BROADER, KEPT)]
+    except (OSError, ValueError, KeyError):
+        return None
+    return Ready(*map(tuple, columns)) if rows else None
+
+
+def rows_below(lines: Sequence[str], first: str) -> list[dict[str, str]]:
+    """Rows of the Markdown table whose first column is called ``first``."""
+    tables = (i for i, line in enumerate(lines) if _cells(line)[:1] == [first])
+    start = next(tables, None)
+    if start is None:
+        return []
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(dict(zip(_cells(lines[start]), _cells(line), strict=True)))
+    return rows
+
+
+def _cells(line: str) -> list[str]:
+    return [text.strip() for text in line.strip().strip("|").split("|")]
+
+
+def how_often_wrong(ready: Ready | None) -> tuple[str, ...]:
+    """Of 100 cells of a laboratory that it never saw."""
+    if ready is None:
+        return ("The ready model: its card says how often it was wrong in studies left out.",)
+    wrong = [1 - value for value in ready.right]
+    mean = sum(wrong) / len(wrong)
+    return (
+        f"The ready model: of 100 cells {span(wrong)}, {per_hundred(mean)} in the mean, in "
+        f"{len(wrong)} studies that were left out of its training in turn. Its ideas were settled "
+        "on these same studies: expect rather more. CD4 for CD8 T cells is the usual error.",
+        f"By its broad names {span(1 - value for value in ready.broad_right)} of 100: where it is "
+        f"unsure it says T cell, for instance ({percent(min(ready.kept))} to "
+        f"{percent(max(ready.kept))} keep a type).",
+    )
+
+
+def how_often_far(records: Path) -> str:
+    """How many cells of types that it never saw are called far, empty where no record says so."""
+    table = pd.DataFrame(read_record(records, STRANGERS).get("rows", ()))
+    if not {"left_out", "caught", "known_far"} <= set(table.columns):
+        return ""
+    caught = table.dropna(subset=["caught"]).groupby("left_out")["caught"].mean()
+    if caught.empty:
+        return ""
+    least, most = caught.idxmin(), caught.idxmax()
+    return (
+        f"Not all are found: of cells of a type that was left out, {percent(caught.mean())} were "
+        f"called far in the mean, from {percent(caught[least])} ({least}: others are like it) to "
+        f"{percent(caught[most])} ({most}); of known cells {percent(table['known_far'].mean())}."
+    )
+
+
+def span(shares: Iterable[float]) -> str:
+    """Shares of cells as "2 to 14" of 100."""
+    values = list(shares)
+    low, high = per_hundred(min(values)), per_hundred(max(values))
+    return low if low == high else f"{low} to {high}"
