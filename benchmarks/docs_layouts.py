@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.cellular_layouts import CELLULAR_TABLES
+from benchmarks.comparison_layouts import COMPARISON_TABLES
 from benchmarks.tables import CrossTable, Table, filled, mean
 
 __all__ = ["TABLES", "CrossTable", "Table", "filled", "mean"]
@@ -35,11 +36,14 @@ def incomplete(lost: str, score: str = "{macro_f1:.3f}") -> CrossTable:
     return CrossTable("incomplete", "method", "{method}", "shown", score, ("lost", lost))
 
 
+# Records that a measurement of its own will bring: their tables say so until then.
+NOT_YET_MEASURED = {"comparison", "comparison_time"}
 TABLES: dict[str, Table | CrossTable] = {
     "incomplete_genes": incomplete("genes"),
     "incomplete_refused": incomplete("genes", "{refused:.1%}"),
     "incomplete_counts": incomplete("counts"),
     **CELLULAR_TABLES,
+    **COMPARISON_TABLES,
     "baselines_macro_f1": by_method("macro_f1"),
     "baselines_accuracy": by_method("accuracy"),
     "baselines_ece": by_method("ece"),

@@ -48,7 +48,10 @@ def updated(page: str) -> str:
 def made(name: str) -> str:
     """A table in Markdown, and a sentence that says where its figures come from."""
     table = TABLES[name]
-    record = read_record(table.record)
+    try:
+        record = read_record(table.record)
+    except FileNotFoundError:
+        return f"\n*Not measured yet: docs/records has no {table.record}.json.*\n\n"
     headings, *rows = without_empty_columns(table.lines(record["rows"]))
     lines = [headings, ["---"] * len(headings), *rows]
     text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

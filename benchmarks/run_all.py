@@ -23,6 +23,7 @@ MODULES = (
     "across",
     "quick_fine_tuning",
     "cellular",
+    "comparison",
     "cellama",
     "cellama_niche",
     "cellular_cost",

@@ -12,14 +12,17 @@ MEAN = "{%s_mean:.3f} ± {%s_std:.3f}"  # of a metric, over splits
 class Table:
     """Rows of a record as they stand: headings of columns, and what is written into each.
 
-    record: its name; columns: heading -> template of ``str.format`` over a row's values.
+    record: its name; columns: heading -> template of ``str.format`` over a row's values; only: as
+    of ``CrossTable``.
     """
 
     record: str
     columns: dict[str, str]
+    only: tuple[str, ...] = ()
 
     def lines(self, rows: list[dict]) -> list[list[str]]:
         """The cells of the table, headings first."""
+        rows = chosen(rows, self.only)
         found = [[filled(text, row) for text in self.columns.values()] for row in rows]
         return [list(self.columns), *found]
 
@@ -41,12 +44,17 @@ class CrossTable:
 
     def lines(self, rows: list[dict]) -> list[list[str]]:
         """The cells of the table, headings first."""
-        rows = [row for row in rows if not self.only or row[self.only[0]] == self.only[1]]
+        rows = chosen(rows, self.only)
         texts = {(filled(self.down, r), r[self.across]): filled(self.cell, r) for r in rows}
         down = list(dict.fromkeys(name for name, _ in texts))
         across = list(dict.fromkeys(name for _, name in texts))
         found = [[name, *(texts.get((name, other), "") for other in across)] for name in down]
         return [[self.heading, *(f"`{name}`" for name in across)], *found]
+
+
+def chosen(rows: list[dict], only: tuple[str, ...]) -> list[dict]:
+    """The rows of one table of a record."""
+    return [row for row in rows if not only or row[only[0]] == only[1]]
 
 
 def filled(template: str, row: dict) -> str:

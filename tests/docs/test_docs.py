@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 
 from benchmarks import docs_tables
-from benchmarks.docs_layouts import TABLES, CrossTable, Table
+from benchmarks.docs_layouts import NOT_YET_MEASURED, TABLES, CrossTable, Table
 from benchmarks.docs_tables import MARKED
 from benchmarks.records import read_record
 from cellclassifier import models
@@ -34,6 +34,9 @@ FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 OTHERS = {"nproc-per-node", "record", "write-tokens", "check", "help", "version", "no-deps"}
 
 
+RECORDS = {path.stem for path in (ROOT / "docs/records").glob("*.json")}
+
+
 def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
@@ -51,11 +54,10 @@ def test_every_table_stands_on_a_page():
 
 
 def test_every_record_has_a_table():
-    names = {path.stem for path in (ROOT / "docs/records").glob("*.json")}
-    assert names == {table.record for table in TABLES.values()}
+    assert {table.record for table in TABLES.values()} == RECORDS | NOT_YET_MEASURED
 
 
-@pytest.mark.parametrize("name", sorted({table.record for table in TABLES.values()}))
+@pytest.mark.parametrize("name", sorted(RECORDS))
 def test_records_say_where_they_come_from(name):
     record = read_record(name)
     assert re.fullmatch(r"[0-9a-f]{40}", record["git_commit"])
