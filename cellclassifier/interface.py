@@ -224,6 +224,7 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     counted_: CountedGenes | None = None  # whose sum is a total; None: of all genes of a file
     type_profiles_: Profiles | None = None  # of known types, to tell what is far from all of them
     jobs: int = 1  # threads to predict with
+    answers_in_threads: bool = False  # whether ``outputs`` may be asked by several at once
 
     @abstractmethod
     def _outputs(self, cells: GeneCounts) -> Outputs:

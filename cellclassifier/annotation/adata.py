@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,6 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from cellclassifier.annotation.first_pass import SEED, FirstPass, Smooth
 from cellclassifier.annotation.for_scanpy import (
@@ -28,7 +27,7 @@ from cellclassifier.annotation.model import find_genes, load_annotator, require_
 from cellclassifier.annotation.naming import Naming
 from cellclassifier.annotation.predict import (
     Annotations,
-    annotate_chunk,
+    annotate_chunks,
     say_if_many_are_far,
     summarize,
     totals,
@@ -39,7 +38,6 @@ from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
 from cellclassifier.data.find_counts import find_counts
 from cellclassifier.data.h5ad_tables import as_column_of_texts
-from cellclassifier.data.match_genes import GeneMatch
 from cellclassifier.data.matrix import InMemory
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
@@ -113,8 +111,9 @@ def annotate(
         clusters = majority_voting and Clusters.wanted(majority_voting, partial(_column, adata))
         first = FirstPass.over(model, source.chunks(chunk_cells), match.align, adata.n_obs, smooth)
         first = clusters.ready(first) if clusters else first
-        annotator = partial(annotate_chunk, model, naming=naming, first=first)
-        result = _annotate_chunks(annotator, match, source.chunks(chunk_cells), adata.n_obs)
+        names = np.arange(adata.n_obs).astype(str)
+        work = model, source.chunks, chunk_cells, match.align, names, naming, first
+        result = _joined(annotate_chunks(*work), adata.n_obs)
         if clusters:
             predicted = result.table["predicted"].astype(pd.CategoricalDtype(model.classes_))
             voted = clusters.votes(predicted, result.own_places, SEED)
@@ -188,23 +187,13 @@ def _ready(model: GeneClassifier | Path | str | None, jobs: int | None) -> GeneC
     return model
 
 
-def _annotate_chunks(
-    annotator: Callable[..., Annotations],
-    match: GeneMatch,
-    chunks: Iterator[sp.csr_matrix],
-    n_cells: int,
-) -> Annotations:
-    """Annotations of all cells, which the table calls by their numbers.
-
-    annotator: ``annotate_chunk`` of a model and a first pass.
-    """
-    parts, start = [], 0
+def _joined(chunks: Iterator[Annotations], n_cells: int) -> Annotations:
+    """Annotations of all cells, which the table calls by their numbers."""
+    parts = []
     with Progress(n_cells, "cell") as progress:
-        for counts in chunks:
-            numbers = np.arange(start, start := start + counts.shape[0])
-            names = numbers.astype(str)
-            parts.append(annotator(match.align(counts), names, start=numbers[0]))
-            progress.add(len(numbers))
+        for part in chunks:
+            parts.append(part)
+            progress.add(len(part.table))
     return Annotations(
         pd.concat([part.table for part in parts], ignore_index=True),
         np.concatenate([part.probabilities for part in parts]),

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -172,26 +171,24 @@ def _annotate(
     """Write the annotations of one file, chunk by chunk."""
     match, share = annotation.find_genes(model, source.var, config.min_genes_found)
     clusters = _clusters(config, source)
-    chunks = partial(source.chunks, config.chunk_cells)
     first = annotation.FirstPass.over(
         model,
-        chunks(),
+        source.chunks(config.chunk_cells),
         match.align,
         source.n_cells,
         config.smooth or annotation.smoothing_by_default(config.model),
     )
     first = clusters.ready(first) if clusters else first
-    start, known = 0, (model.classes_, source.n_cells, config.seed, config.write_h5ad)
+    known = model.classes_, source.n_cells, config.seed, config.write_h5ad
     with (
         annotation.annotation_files(folder, *known) as files,
         output.Progress(source.n_cells, "cell", name=source.path.name) as progress,
     ):
-        for counts in chunks():
-            names = source.cell_names[start : start + counts.shape[0]]
-            cells = match.align(counts)
-            files.add(annotation.annotate_chunk(model, cells, names, naming, first, start))
-            start += len(names)
-            progress.add(len(names))
+        for annotated in annotation.annotate_chunks(
+            model, source.chunks, config.chunk_cells, match.align, source.cell_names, naming, first
+        ):
+            files.add(annotated)
+            progress.add(len(annotated.table))
         if clusters:
             files.add_votes(clusters.votes(files.kept["predicted"], files.own_places, config.seed))
     facts = {"file": str(source.path), "genes_found_share": share}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
 
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.data.in_order import in_order
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.trust.far import Profiles
@@ -57,7 +59,8 @@ class FirstPass:
             found = cls()
         else:
             rows = sampled_rows(n_cells, SEED)
-            found = cls.of_sample_at(model, sample_of(chunks, rows, align), rows, smooth)
+            sample = sample_of(chunks, rows, align, model.jobs)
+            found = cls.of_sample_at(model, sample, rows, smooth)
         if smooth != "nothing" and found.of_sample is None:
             log.warning(
                 "No name is averaged over a cell's neighbours: that takes at least "
@@ -72,10 +75,13 @@ class FirstPass:
         """From cells of the model's genes; rows: their places in the file, sorted."""
         if model.type_profiles_ is None:
             return cls()
-        view = model.type_profiles_.view(sample, rows, model.jobs)
-        is_of_use = smooth != "nothing" and view.neighbours is not None
-        of_sample = _probabilities(model, sample) if is_of_use else None
-        return cls(model.type_profiles_, view, of_sample, smooth)
+        work = [partial(model.type_profiles_.view, sample, rows, model.jobs)]
+        if smooth != "nothing" and len(rows) >= FEWEST_CELLS:
+            work.append(partial(_probabilities, model, sample))
+        jobs = model.jobs if model.answers_in_threads else 1
+        view, *of_sample = in_order(_called, work, jobs)
+        is_of_use = of_sample and view.neighbours is not None
+        return cls(model.type_profiles_, view, of_sample[0] if is_of_use else None, smooth)
 
     def look(self, cells: GeneCounts, rows: np.ndarray) -> tuple[np.ndarray, sp.csr_matrix | None]:
         """Whether cells are far from all known types, (n_cells,) bool, and their neighbours.
@@ -109,6 +115,10 @@ class FirstPass:
     def facts(self) -> dict[str, int | float]:
         """What a run should say of it, as JSON values: cells_sampled, genes_compared, offset."""
         return {} if self.view is None else self.view.facts()
+
+
+def _called(work: Callable):
+    return work()
 
 
 def _probabilities(model: GeneClassifier, cells: GeneCounts) -> np.ndarray:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from cellclassifier.annotation.first_pass import FirstPass
 from cellclassifier.annotation.naming import Naming
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.data.in_order import in_order
 from cellclassifier.errors import InputError
 from cellclassifier.interface import GeneClassifier, Outputs
 from cellclassifier.trust.far import remark_on_far
@@ -104,6 +107,39 @@ def annotate_chunk(
     table = table.join(naming.columns(probabilities, averaged))
     table["far"], table["between"] = far, between
     return Annotations(table, probabilities.astype(np.float32), space, first.own_places(cells))
+
+
+def annotate_chunks(
+    model: GeneClassifier,
+    chunks: Callable[[int], Iterator[sp.csr_matrix]],
+    chunk_cells: int,
+    align: Callable[[sp.csr_matrix], GeneCounts],
+    names: np.ndarray,
+    naming: Naming,
+    first: FirstPass,
+) -> Iterator[Annotations]:
+    """``annotate_chunk`` of all cells of a file, in their order, in the model's threads.
+
+    chunks: gives the file's raw counts, so many cells at a time; chunk_cells: that are in memory
+    at a time; align: gives counts of the model's genes; names: of all cells, (n_cells,).
+    """
+
+    def annotated(chunk: tuple[int, sp.csr_matrix]) -> Annotations:
+        start, counts = chunk
+        own = names[start : start + counts.shape[0]]
+        return annotate_chunk(model, align(counts), own, naming, first, start)
+
+    if not model.answers_in_threads:
+        return map(annotated, _with_starts(chunks(chunk_cells)))
+    size = -(-chunk_cells // model.jobs)
+    return in_order(annotated, _with_starts(chunks(size)), model.jobs)
+
+
+def _with_starts(chunks: Iterator[sp.csr_matrix]) -> Iterator[tuple[int, sp.csr_matrix]]:
+    start = 0
+    for counts in chunks:
+        yield start, counts
+        start += counts.shape[0]
 
 
 def _beside_known_cells(

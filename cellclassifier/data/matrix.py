@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -67,5 +68,9 @@ class InMemory(Matrix):
     @contextmanager
     def rows(self):
         """Rows by slicing."""
-        by_rows = self.values.tocsr() if sp.issparse(self.values) else self.values
-        yield lambda start, stop: by_rows[start:stop]
+        yield lambda start, stop: self._by_rows[start:stop]
+
+    @cached_property
+    def _by_rows(self) -> sp.spmatrix | np.ndarray:
+        """The values, by rows: a file is looked through more than once."""
+        return self.values.tocsr() if sp.issparse(self.values) else self.values

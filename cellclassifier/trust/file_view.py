@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 
 from cellclassifier.data.features import log_normalize
 from cellclassifier.data.gene_counts import GeneCounts
+from cellclassifier.trust.averages import Averages
 from cellclassifier.trust.neighbours import Neighbours, smoothed
 
 ROUNDS = 3  # of looking for the nearest type and learning the shift
@@ -18,7 +20,6 @@ FEWEST_SHIFTED = 10  # cells of a type in the file, for it to tell of the shift
 FEWEST_SCORED = 20  # the same, to tell of the offset
 OFFSET_QUANTILE = 0.25  # of the types' median scores
 OFFSET_SHARE = 0.5  # of the offset is taken off: all of it hides strangers, none refuses stimulated
-BLOCK_CELLS = 2000
 
 
 @dataclass(frozen=True)
@@ -42,34 +43,40 @@ class References:
 class Comparison:
     """Cells beside known profiles, each less the mean of the types.
 
-    values: (n_cells, n_genes), log(1 + counts per 10,000). They stay sparse, and what does not
-    depend on the shift is computed once: |v - o|^2 = |v|^2 - 2 v o + |o|^2. Products of sparse rows
-    give the same digits in chunks of any size.
+    cells: log(1 + counts per 10,000), averaged or not. What does not depend on the shift is
+    computed once: |v - o|^2 = |v|^2 - 2 v o + |o|^2.
     """
 
-    def __init__(self, values: sp.csr_matrix, references: References):
-        self.values, self.of_types = values, references.of_types
+    def __init__(self, references: References):
+        self.of_types = references.of_types
         self.middle = self.of_types.mean(axis=0)
         self.profiles = np.vstack([self.of_types, references.means]) - self.middle
         self.norms = np.sqrt((self.profiles**2).sum(axis=1))
-        self.products = values @ self.profiles.T
-        self.squares = np.asarray(values.power(2).sum(axis=1, dtype=np.float64)).ravel()
 
-    def cosines(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def vectors(self, shift: np.ndarray) -> np.ndarray:
+        """What cells are multiplied with: profiles and origin, (n_genes, n_profiles + 1)."""
+        return np.column_stack([self.profiles.T, self.middle + shift])
+
+    def cosines(
+        self, products: np.ndarray, squares: np.ndarray, shift: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """With types and with all profiles, (n_cells, n_types) and (n_cells, n_profiles).
 
-        shift: (n_genes,), taken off the values. 0 where there is no angle.
+        products: of cells with ``vectors`` of the shift; squares: of the cells, (n_cells,); shift:
+        (n_genes,), taken off the values. 0 where there is no angle.
         """
         origin = self.middle + shift
-        squares = self.squares - 2 * (self.values @ origin) + (origin**2).sum()
-        norms = np.sqrt(np.maximum(squares, 0))[:, None] * self.norms
-        dots = self.products - self.profiles @ origin
+        lengths = squares - 2 * products[:, -1] + (origin**2).sum()
+        norms = np.sqrt(np.maximum(lengths, 0))[:, None] * self.norms
+        dots = products[:, :-1] - self.profiles @ origin
         found = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 1e-9)
         return found[:, : len(self.of_types)], found[:, len(self.of_types) :]
 
-    def scores(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def scores(
+        self, products: np.ndarray, squares: np.ndarray, shift: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Minus the largest cosine, and the nearest type, (n_cells,) each."""
-        with_types, with_profiles = self.cosines(shift)
+        with_types, with_profiles = self.cosines(products, squares, shift)
         largest = np.maximum(with_types.max(axis=1), with_profiles.max(axis=1))
         return -largest, with_types.argmax(axis=1)
 
@@ -114,10 +121,11 @@ class FileView:
         if neighbours is None:
             return alone
         averaged = neighbours.averaged(sample, neighbours.of(sample, rows))
-        comparison = Comparison(averaged, alone.references)
-        shift = _shift(comparison)
-        offset = OFFSET_SHARE * _offset(*comparison.scores(shift))
-        return replace(alone, neighbours=neighbours, shift=shift, offset=offset)
+        squares = averaged.squares()
+        shift = _shift(alone.comparison, averaged, squares)
+        view = replace(alone, neighbours=neighbours, shift=shift)
+        scored = view.comparison.scores(view._products(averaged), squares, shift)
+        return replace(view, offset=OFFSET_SHARE * _offset(*scored))
 
     @classmethod
     def alone(cls, references: References, columns: np.ndarray, present: np.ndarray) -> Self:
@@ -158,39 +166,51 @@ class FileView:
 
         near: of ``near`` for the same cells.
         """
-        score = np.empty(len(cells))
-        for start in range(0, len(cells), BLOCK_CELLS):
-            block = slice(start, start + BLOCK_CELLS)
-            chosen = self._chosen(cells[block])
-            if self.neighbours is None:
-                values = log_normalize(chosen.counts, chosen.totals)
-            else:
-                values = self.neighbours.averaged(chosen, near[block])
-            score[block], _ = Comparison(values, self.references).scores(self.shift)
-        return score - self.offset
+        chosen = self._chosen(cells)
+        if self.neighbours is None:
+            averaged = Averages(log_normalize(chosen.counts, chosen.totals))
+        else:
+            averaged = self.neighbours.averaged(chosen, near)
+        products, squares = self._products(averaged), averaged.squares()
+        return self.comparison.scores(products, squares, self.shift)[0] - self.offset
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """With the references."""
+        return Comparison(self.references)
+
+    @cached_property
+    def _of_sample(self) -> np.ndarray | None:
+        """Products of the sample's cells, each by itself, (n_sample, n_profiles + 1)."""
+        vectors = self.comparison.vectors(self.shift)
+        return self.neighbours and self.neighbours.values @ vectors
+
+    def _products(self, averaged: Averages) -> np.ndarray:
+        return averaged.times(self.comparison.vectors(self.shift), self._of_sample)
 
     def _chosen(self, cells: GeneCounts) -> GeneCounts:
         present = np.ones(len(self.columns), dtype=bool)
         return GeneCounts(cells.counts[:, self.columns], cells.totals, present)
 
 
-def _shift(comparison: Comparison) -> np.ndarray:
+def _shift(comparison: Comparison, averaged: Averages, squares: np.ndarray) -> np.ndarray:
     """By how much the file's genes are above those of training, (n_genes,).
 
     The median over types of what the cells nearest to each are above it; zeros with one type, of
-    which shift and stranger cannot be told apart.
+    which shift and stranger cannot be told apart. averaged: the sample's cells.
     """
-    values, of_types = comparison.values, comparison.of_types
-    shift = np.zeros(values.shape[1])
+    of_types = comparison.of_types
+    shift = np.zeros(of_types.shape[1])
     for _ in range(ROUNDS):
-        cosines, _ = comparison.cosines(shift)
+        vectors = comparison.vectors(shift)
+        products = averaged.times(vectors, averaged.own @ vectors)
+        cosines, _ = comparison.cosines(products, squares, shift)
         nearest, moved = cosines.argmax(axis=1), []
         for code in np.flatnonzero(np.bincount(nearest) >= FEWEST_SHIFTED):
             own = np.flatnonzero(nearest == code)
             order = np.argsort(-cosines[own, code], kind="stable")
             closest = own[order[: int(np.ceil(NEAREST_SHARE * len(own)))]]
-            mean = np.asarray(values[closest].mean(axis=0, dtype=np.float64)).ravel()
-            moved.append(mean - of_types[code])
+            moved.append(averaged.mean_among(closest) - of_types[code])
         if len(moved) > 1:
             shift = np.median(moved, axis=0)
     return shift

@@ -15,7 +15,7 @@ from simulated_files import N_GENES, TYPES, a_file, joined, labels_of
 from sklearn.metrics.pairwise import cosine_similarity
 
 from cellclassifier.data.gene_counts import GeneCounts
-from cellclassifier.trust import file_view
+from cellclassifier.trust import averages, file_view
 from cellclassifier.trust.file_view import FileView, References
 from cellclassifier.trust.neighbours import Neighbours, sampled_rows
 
@@ -126,7 +126,7 @@ def test_the_order_of_cells_does_not_matter():
 
 def test_blocks_do_not_matter(monkeypatch):
     whole = score()
-    monkeypatch.setattr(file_view, "BLOCK_CELLS", 7)
+    monkeypatch.setattr(averages, "BLOCK_CELLS", 7)
     np.testing.assert_array_equal(score(), whole)
 
 

@@ -89,9 +89,36 @@ def test_chunks_of_any_size_give_the_same_digits(size):
     chunks = [slice(start, start + size) for start in range(0, 240, size)]
     near = sp.vstack([neighbours.of(CELLS[chunk], EVERY[chunk]) for chunk in chunks])
     assert (near != neighbours.of(CELLS, EVERY)).nnz == 0
-    parts = [neighbours.averaged(CELLS[chunk], near.tocsr()[chunk]) for chunk in chunks]
+    vectors = np.random.default_rng(0).normal(size=(CELLS.counts.shape[1], 3))
+    of_sample = neighbours.values @ vectors
     whole = neighbours.averaged(CELLS, near.tocsr())
-    assert (sp.vstack(parts) != whole).nnz == 0
+    parts = [neighbours.averaged(CELLS[chunk], near.tocsr()[chunk]) for chunk in chunks]
+    found = np.concatenate([part.times(vectors, of_sample) for part in parts])
+    np.testing.assert_array_equal(found, whole.times(vectors, of_sample))
+    squares = np.concatenate([part.squares() for part in parts])
+    np.testing.assert_array_equal(squares, whole.squares())
+
+
+def test_products_and_squares_are_those_of_the_averages():
+    neighbours, rows = learned(), np.arange(0, 240, 7)
+    averaged = neighbours.averaged(CELLS, neighbours.of(CELLS, EVERY))
+    dense, vectors = averaged.toarray().astype(float), np.random.default_rng(1).normal(size=(60, 3))
+    vectors = np.resize(vectors, (dense.shape[1], 3))
+    products = averaged.times(vectors, neighbours.values @ vectors)
+    np.testing.assert_allclose(products, dense @ vectors, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(averaged.squares(), (dense**2).sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(averaged.mean_among(rows), dense[rows].mean(axis=0), atol=1e-6)
+
+
+def test_a_files_space_is_that_of_principal_components():
+    neighbours = learned()
+    space = neighbours.space
+    values = space._standardised(neighbours.values).toarray()
+    expected = PCA(space.components.shape[1], svd_solver="full").fit_transform(values)
+    found = space.place(neighbours.values)
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found[:, :10] * signs[:10], expected[:, :10], atol=1e-6)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-9)
 
 
 def test_threads_change_nothing():

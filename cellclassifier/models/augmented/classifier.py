@@ -44,6 +44,7 @@ class AugmentedClassifier(GeneClassifier):
 
     version = 3
     packages = ("numpy",)
+    answers_in_threads = True  # it is numpy, and keeps nothing
 
     def __init__(
         self,
