@@ -121,9 +121,8 @@ def scores_at_hand(trial: LeftOut, seeds: range) -> list[dict]:
     for method, seed in [*of_methods, *((name, WITHOUT_SEED) for name in OTHERS)]:
         answers = kept_answers(method, trial, seed)
         if answers:
-            types, probabilities, seconds = answers
             row = {"method": method, "study": trial.study.name, "seed": seed}
-            row |= trial.scores(types, probabilities) | {"cpu_seconds": seconds}
+            row |= trial.scores(answers) | {"cpu_seconds": float(answers.seconds)}
             rows.append(row | (OF_NO_SUM if method == CELLTYPIST else {}))
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.output.versions import made_with, versions_of
 from cellclassifier.protocol.questions import as_targets, question
 from cellclassifier.protocol.targets import Targets
+from cellclassifier.trust import across_studies
 from cellclassifier.trust.calibration import Calibration, fit_calibration
 from cellclassifier.trust.far import PROFILES_FILE, Profiles
 from cellclassifier.trust.novelty import NOVELTY_FILE, Novelty
@@ -122,9 +123,14 @@ class Classifier(ABC):
             known, new = outputs["train"], outputs["val"]
             self.novelty_ = Novelty.fit(known.features, clusters, new.features, new.probabilities)
 
-    def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
-        """Probabilities of ``outputs`` as they should be believed, (n, n_names)."""
-        return self.targets_.tempered(probabilities, self.calibration_.temperature)
+    def calibrated(self, probabilities: np.ndarray, to_average: bool = False) -> np.ndarray:
+        """Probabilities of ``outputs`` as they should be believed, (n, n_names).
+
+        to_average: they are to be averaged over neighbours before they are believed.
+        """
+        known = self.calibration_
+        temperature = known.of_averages if to_average else known.temperature
+        return self.targets_.tempered(probabilities, temperature)
 
     def predict_proba(self, x) -> np.ndarray:
         """Calibrated probability of every name for every row of x, (n, n_names)."""
@@ -201,8 +207,9 @@ class Classifier(ABC):
         """Take up what every model has; TypeError or ValueError where it is damaged."""
         self.targets_ = question(description["question"], description["types"])
         self.calibration_ = Calibration(**description["calibration"])
-        if not 0 < self.calibration_.temperature < np.inf:
-            raise ValueError(f"a temperature of {self.calibration_.temperature}")
+        for temperature in (self.calibration_.temperature, self.calibration_.of_averages):
+            if not 0 < temperature < np.inf:
+                raise ValueError(f"a temperature of {temperature}")
         if NOVELTY_FILE in description["files"]:
             n_types = len(self.classes_)
             self.novelty_ = Novelty.load(folder / NOVELTY_FILE, self.n_features(), n_types)
@@ -224,6 +231,7 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
     counted_: CountedGenes | None = None  # whose sum is a total; None: of all genes of a file
     type_profiles_: Profiles | None = None  # of known types, to tell what is far from all of them
     jobs: int = 1  # threads to predict with
+    calibrates_averages: bool = False  # with several studies; as many more fits as these
     answers_in_threads: bool = False  # whether ``outputs`` may be asked by several at once
 
     @abstractmethod
@@ -241,7 +249,17 @@ class GeneClassifier(ClassifierMixin, BaseEstimator, Classifier):
         outputs = super().fit_with_outputs(x, targets, validation)
         if isinstance(x, ad.AnnData):
             self._learn_profiles(x, targets.clusters(), validation and validation[0])
+            if self.calibrates_averages and STUDY in x.obs and validation:
+                answers = validation[1]
+                answers = answers if isinstance(answers, Targets) else targets.alike(answers)
+                held_out = validation[0], answers.labels
+                learned = across_studies.temperature(self, (x, targets.labels), held_out)
+                self.calibration_ = replace(self.calibration_, averaged_temperature=learned)
         return outputs
+
+    def believed(self, cells: ad.AnnData, labels: np.ndarray) -> np.ndarray:
+        """The labels that this method would learn of these cells, (n_cells,)."""
+        return labels
 
     def _learn_profiles(self, x: ad.AnnData, labels: np.ndarray | None, validation) -> None:
         """Learn what known types look like; labels: of training cells, None where there are none.

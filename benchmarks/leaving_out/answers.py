@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import anndata as ad
@@ -14,7 +15,7 @@ from benchmarks.common import OUTPUT, ROOT
 from benchmarks.kept import kept_path, key_of, key_of_model
 from benchmarks.leaving_out.cells import STUDIES, VALIDATION_SHARE, left_out, split
 from benchmarks.leaving_out.others import CELLTYPIST, OTHERS, aligned
-from benchmarks.leaving_out.trial import LeftOut
+from benchmarks.leaving_out.trial import Answers, LeftOut
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.recipes import RECIPES
 from cellclassifier.models.methods import make_method
@@ -56,8 +57,9 @@ def fit(method: str, seed: int, trial: LeftOut) -> None:
     model = made_for(method, seed).fit(train, _labels(train), (val, _labels(val)))
     seconds = time.process_time() - start
     for each in same:
-        found = model.classes_, model.predict_proba(each.cells)
-        _keep(path_of(method, each, seed), *found, seconds)
+        raw = model.outputs(each.cells).probabilities
+        found = model.calibrated(raw), model.calibrated(raw, to_average=True)
+        _keep(path_of(method, each, seed), Answers(model.classes_, *found, seconds))
 
 
 def fit_other(name: str, trial: LeftOut) -> None:
@@ -66,19 +68,18 @@ def fit_other(name: str, trial: LeftOut) -> None:
     if not path.exists():
         start = time.process_time()
         types, probabilities = OTHERS[name](*aligned(trial.known, trial.cells))
-        _keep(path, types, probabilities, time.process_time() - start)
+        seconds = time.process_time() - start
+        _keep(path, Answers(types, probabilities, probabilities, seconds))
 
 
-def kept_answers(
-    method: str, trial: LeftOut, seed: int
-) -> tuple[np.ndarray, np.ndarray, float] | None:
-    """Types, probabilities (n_cells, n_types) and CPU seconds of the fit; None where none are."""
+def kept_answers(method: str, trial: LeftOut, seed: int) -> Answers | None:
+    """What is kept; None where nothing is."""
     path = path_of(method, trial, seed)
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as stored:
-        types, probabilities = stored["types"].astype(str), stored["probabilities"]
-        return types, probabilities, float(stored["seconds"])
+        parts = {field.name: stored[field.name] for field in fields(Answers)}
+    return Answers(**parts | {"types": parts["types"].astype(str)})
 
 
 def some_of(cells: ad.AnnData, n_cells: int, seed: int) -> ad.AnnData:
@@ -100,10 +101,9 @@ def _same_training(trial: LeftOut) -> Iterator[LeftOut]:
             yield LeftOut(study, left_out(study), trial.known)
 
 
-def _keep(path: Path, types: np.ndarray, probabilities: np.ndarray, seconds: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _keep(path: Path, answers: Answers) -> None:
     with atomic_path(path) as temporary:
-        np.savez(temporary, types=types, probabilities=probabilities, seconds=seconds)
+        np.savez(temporary, **vars(answers))
 
 
 def _labels(cells: ad.AnnData) -> np.ndarray:

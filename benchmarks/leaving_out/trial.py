@@ -15,6 +15,20 @@ from cellclassifier.trust.neighbours import smoothed
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a method says of a study's cells.
+
+    types: (n_types,) str; probabilities: calibrated, (n_cells, n_types); to_average: as they are
+    before they are averaged over neighbours; seconds: of one core, for the fit.
+    """
+
+    types: np.ndarray
+    probabilities: np.ndarray
+    to_average: np.ndarray
+    seconds: float
+
+
+@dataclass(frozen=True)
 class LeftOut:
     """A study and what models of other laboratories make of it."""
 
@@ -32,15 +46,19 @@ class LeftOut:
         """Of the study's cells, (n_cells,) str."""
         return self.cells.obs["cell_type"].to_numpy(str)
 
-    def scores(self, types: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    def averaged(self, answers: Answers) -> np.ndarray:
+        """Probabilities averaged over neighbours, (n_cells, n_types)."""
+        return smoothed(answers.to_average, self.near, answers.to_average)
+
+    def scores(self, answers: Answers) -> dict[str, float]:
         """Of single cells, and of cells averaged over their neighbours (averaged_...).
 
         markers_accuracy: averaged, of labels that the cells' counts of CD4 and CD8 do not
         contradict.
         """
-        labels = self.labels
-        averaged = smoothed(probabilities, self.near, probabilities)
-        row = scored(probabilities, types, labels)
+        labels, types = self.labels, answers.types
+        averaged = self.averaged(answers)
+        row = scored(answers.probabilities, types, labels)
         row |= {f"averaged_{k}": v for k, v in scored(averaged, types, labels).items()}
         row |= scored_broadly(averaged, types, labels)
         agreed = by_markers(self.cells, labels)

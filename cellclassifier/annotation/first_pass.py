@@ -124,4 +124,4 @@ def _called(work: Callable):
 def _probabilities(model: GeneClassifier, cells: GeneCounts) -> np.ndarray:
     starts = range(0, len(cells), CHUNK_CELLS)
     parts = [model.outputs(cells[start : start + CHUNK_CELLS]).probabilities for start in starts]
-    return model.calibrated(np.concatenate(parts)).astype(np.float32)
+    return model.calibrated(np.concatenate(parts), to_average=True).astype(np.float32)

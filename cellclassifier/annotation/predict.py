@@ -82,7 +82,9 @@ def annotate_chunk(
     if first is None:
         first = FirstPass.of_sample_at(model, cells, rows)
     is_far, near = (None, None) if first.view is None else first.look(cells, start + rows)
-    averaged = first.smoothed(probabilities, near)
+    averaged = probabilities
+    if first.of_sample is not None:
+        averaged = first.smoothed(model.calibrated(outputs.probabilities, to_average=True), near)
     if first.smooth == "all":
         probabilities = averaged
     place, second = _two_best(probabilities)

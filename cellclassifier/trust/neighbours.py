@@ -22,6 +22,7 @@ from cellclassifier.trust.averages import Averages
 SAMPLE_CELLS = 20_000  # of a file, at most, among which neighbours are looked up
 FEWEST_CELLS = 100  # of fewer, 15 neighbours are a good part of the file and of other types
 N_NEIGHBOURS = 15
+N_TIES = 16  # candidates beyond them, that may be as near
 N_SPACE_GENES = 1500
 N_COMPONENTS = 30
 LEAST_DETECTED = 0.01  # share of the cells that express a gene of the space
@@ -76,12 +77,14 @@ class Neighbours:
     too sparse to.
 
     rows: (n_sample,) which cells of the file the sample is; values: (n_sample, n_genes) CSR
-    float32, log(1 + counts per 10,000); index: of their places in ``space``.
+    float32, log(1 + counts per 10,000); places: of them in ``space``, (n_sample, n_components);
+    index: of these.
     """
 
     rows: np.ndarray
     values: sp.csr_matrix
     space: Space
+    places: np.ndarray
     index: NearestNeighbors
 
     @classmethod
@@ -95,16 +98,16 @@ class Neighbours:
         space = Space.learn(values, sample.present) if len(rows) >= FEWEST_CELLS else None
         if space is None:
             return None
-        index = NearestNeighbors(algorithm="brute", n_jobs=jobs).fit(space.place(values))
-        return cls(rows, values, space, index)
+        places = space.place(values)
+        index = NearestNeighbors(algorithm="brute", n_jobs=jobs).fit(places)
+        return cls(rows, values, space, places, index)
 
     def of(self, cells: GeneCounts, rows: np.ndarray) -> sp.csr_matrix:
         """The 15 nearest of the sample for each cell, itself not counted, (n_cells, n_sample).
 
         rows: places of these cells in the file. Every neighbour has the weight 1.
         """
-        places = self.space.place(log_normalize(cells.counts, cells.totals))
-        found = self.index.kneighbors(places, N_NEIGHBOURS + 1, return_distance=False)
+        found = self._nearest(self.space.place(log_normalize(cells.counts, cells.totals)))
         is_itself = self.rows[found] == rows[:, None]
         # Of those that are not in the sample themselves the sixteenth is one too many.
         is_itself[~is_itself.any(axis=1), -1] = True
@@ -112,6 +115,18 @@ class Neighbours:
         ends = np.arange(len(cells) + 1) * N_NEIGHBOURS
         shape = len(cells), len(self.rows)
         return sp.csr_matrix((np.ones(near.size, np.float32), near.ravel(), ends), shape=shape)
+
+    def _nearest(self, places: np.ndarray) -> np.ndarray:
+        """The 16 nearest of the sample, (n_cells, 16), of equally near ones the first.
+
+        The digits of the library's distances depend on the cells that it is asked for together, so
+        that they choose candidates only.
+        """
+        n_candidates = min(N_NEIGHBOURS + 1 + N_TIES, len(self.rows))
+        found = np.sort(self.index.kneighbors(places, n_candidates, return_distance=False), axis=1)
+        distances = np.square(places[:, None] - self.places[found]).sum(axis=2)
+        order = np.argsort(distances, axis=1, kind="stable")[:, : N_NEIGHBOURS + 1]
+        return np.take_along_axis(found, order, axis=1)
 
     def averaged(self, cells: GeneCounts, near: sp.csr_matrix) -> Averages:
         """log(1 + counts per 10,000), mean of a cell and its neighbours, (n_cells, n_genes)."""

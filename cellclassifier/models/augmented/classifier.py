@@ -42,7 +42,6 @@ class AugmentedClassifier(GeneClassifier):
     if None.
     """
 
-    version = 3
     packages = ("numpy",)
     answers_in_threads = True  # it is numpy, and keeps nothing
 
@@ -57,6 +56,20 @@ class AugmentedClassifier(GeneClassifier):
         self.method, self.options, self.seed = method, options, seed
         self.checkpoints, self.jobs = checkpoints, jobs
 
+    @property
+    def version(self) -> int:
+        """The number that is raised when its results change."""
+        return 4 if self.method in BY_MARKERS else 3
+
+    @property
+    def calibrates_averages(self) -> bool:
+        """Whether several studies tell how sure to be of averages over neighbours."""
+        return self.method in BY_MARKERS
+
+    def believed(self, cells: ad.AnnData, labels: np.ndarray) -> np.ndarray:
+        """Of ``BY_MARKERS`` those that the cells' own counts of CD4 and CD8 do not contradict."""
+        return by_markers(cells, labels) if self.method in BY_MARKERS else labels
+
     def _fit(self, cells: ad.AnnData, targets: SingleLabel, validation) -> None:
         """Learn; validation cells choose the best epoch and stop early."""
         from cellclassifier.models.augmented.learning import trained_networks
@@ -66,8 +79,9 @@ class AugmentedClassifier(GeneClassifier):
         options = self.options or AugmentedOptions()
         options.check()
         if self.method in BY_MARKERS:
-            targets = _agreeing(cells, targets)
-            validation = validation and (validation[0], _agreeing(*validation))
+            targets = targets.alike(self.believed(cells, targets.labels))
+            believed = validation and self.believed(validation[0], validation[1].labels)
+            validation = validation and (validation[0], targets.alike(believed))
         self.features_ = CountFeatures(options.n_genes).fit(cells, targets.labels)
         self.genes_ = self.features_.genes_
         known = GeneCounts.of(cells, self.genes_)
@@ -138,11 +152,6 @@ class AugmentedClassifier(GeneClassifier):
         means = model.networks_[0].mean / model.networks_[0].scale
         model.expected_ = stored_in(folder, description) or ExpectedValues.of_means(means)
         return model
-
-
-def _agreeing(cells: ad.AnnData, targets: SingleLabel) -> SingleLabel:
-    """Targets that the cells' own counts of CD4 and CD8 do not contradict."""
-    return targets.alike(by_markers(cells, targets.labels))
 
 
 def widths_of(method: str, n_genes: int, n_types: int) -> tuple[int, ...]:
