@@ -24,7 +24,7 @@ from cellclassifier.output.files import atomic_path
 FOLDER = OUTPUT / "studies"
 GENEFORMER = "geneformer"
 QUICK = (*RECIPES, GENEFORMER)  # of grids one point; few tokens and epochs
-MOST_CELLS = {GENEFORMER: 2_000}  # to learn from, of methods that take minutes for a thousand
+MOST_CELLS = {GENEFORMER: 1_000}  # to learn from, of methods that take minutes for a thousand
 WITHOUT_SEED = 0  # of ways of which nothing is random
 ENVIRONMENTS = {CELLTYPIST: ROOT / "requirements-celltypist.txt"}
 

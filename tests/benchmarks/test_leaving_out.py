@@ -99,7 +99,7 @@ def test_a_mean_is_of_fits_that_named_every_study_and_its_spread_is_of_means():
         ("geneformer", "p"),
         ("gbdt", studies.MEAN),
     ]
-    assert table["fits"].tolist() == ["2", "2", "1, of 2,000 cells", "2"]
+    assert table["fits"].tolist() == ["2", "2", "1, of 1,000 cells", "2"]
     mean, of_p = table.loc[("gbdt", studies.MEAN)], table.loc[("gbdt", "p")]
     assert mean["accuracy"] == pytest.approx(0.7)  # of 0.75 and 0.65
     assert mean["accuracy_std"] == pytest.approx(np.std([0.75, 0.65], ddof=1))
