@@ -36,6 +36,7 @@ from benchmarks.leaving_out.answers import (
     kept_answers,
 )
 from benchmarks.leaving_out.cells import STUDIES, Study, left_out
+from benchmarks.leaving_out.certainty import certainty_rows, certainty_table
 from benchmarks.leaving_out.figure import MEAN, accuracy_of_studies
 from benchmarks.leaving_out.others import CELLTYPIST, OTHERS
 from benchmarks.leaving_out.strangers import strangers
@@ -55,6 +56,7 @@ METHODS = (
     "augmented_network",
     "marker_network",
 )
+RECOMMENDED = "marker_network"
 LONG = ("cellama", "cellular", "spoticell", "spoticell_mlp", GENEFORMER)
 FIGURE = ROOT / "docs" / "images" / "studies.png"
 # CellTypist's probabilities are each type's own, so that no sum of them is one; it is a process.
@@ -95,7 +97,7 @@ def main(config: Config) -> None:
     """Print scores of every study, and what is called far."""
     require_known(config.methods, EVERY)
     chosen = [study for study in STUDIES if study.name in config.studies]
-    rows, found = [], []
+    rows, found, certain = [], [], []
     for trial in filter(None, map(opened, chosen)):
         seeds = range(config.seed, config.seed + config.n_seeds)
         for seed, method in itertools.product(seeds, config.methods):
@@ -104,14 +106,20 @@ def main(config: Config) -> None:
         for name in config.others:
             fit_other(name, trial)
         rows += scores_at_hand(trial, seeds)
+        for seed in seeds:
+            answers = kept_answers(RECOMMENDED, trial, seed)
+            certain += certainty_rows(trial, answers, seed) if answers else []
         if config.strangers:
             found.append(strangers_in(trial))
     table = over_seeds(with_means(pd.DataFrame(rows)))
     print_table("studies left out", table.set_index(IDS).round(3))
     if found:
         print_table("strangers in studies left out", pd.concat(found).round(3))
+    certainties = certainty_table(certain) if certain else None
+    if certainties is not None:
+        print_table(f"certainty: names of {RECOMMENDED}", certainties.round(3))
     if config.record:
-        _record(config, table, found)
+        _record(config, table, found, certainties)
 
 
 def scores_at_hand(trial: LeftOut, seeds: range) -> list[dict]:
@@ -165,7 +173,12 @@ def fits_text(method: str, n_fits: int) -> str:
     return f"{n_fits}, of {MOST_CELLS[method]:,} cells" if method in MOST_CELLS else str(n_fits)
 
 
-def _record(config: Config, table: pd.DataFrame, found: list[pd.DataFrame]) -> None:
+def _record(
+    config: Config,
+    table: pd.DataFrame,
+    found: list[pd.DataFrame],
+    certainties: pd.DataFrame | None,
+) -> None:
     """Write docs/records and the figure."""
     seeds = list(range(config.seed, config.seed + config.n_seeds))
     data = {study.name: _described(study) for study in STUDIES}
@@ -173,6 +186,8 @@ def _record(config: Config, table: pd.DataFrame, found: list[pd.DataFrame]) -> N
     write_figure(FIGURE, accuracy_of_studies(table))
     if found:
         print(write_record("strangers", COMMAND, pd.concat(found), seeds[:1], data))
+    if certainties is not None:
+        print(write_record("certainty", COMMAND, certainties, seeds, data))
 
 
 def _described(study: Study) -> dict:

@@ -20,10 +20,12 @@ from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.library_size import LIBRARY_SIZE_FILE, CountedGenes
 from cellclassifier.data.match_genes import GeneMatch, match_genes
 from cellclassifier.data.studies import STUDY
+from cellclassifier.data.texts import printable
 from cellclassifier.data.validate import check_counts
 from cellclassifier.errors import InputError
 from cellclassifier.output.versions import made_with, versions_of
 from cellclassifier.protocol.questions import as_targets, question
+from cellclassifier.protocol.single_label import SingleLabel
 from cellclassifier.protocol.targets import Targets
 from cellclassifier.trust import across_studies
 from cellclassifier.trust.calibration import Calibration, fit_calibration
@@ -101,6 +103,11 @@ class Classifier(ABC):
     def fit_with_outputs(self, x, targets, validation=None) -> dict[str, Outputs]:
         """``fit``; returns the outputs that it computed on the way, of "train" and "val"."""
         targets = as_targets(targets)
+        if len(targets.names) < 2 and isinstance(targets, SingleLabel):
+            raise InputError(
+                f"{self.method} tells types apart: expected labels of 2 or more, found "
+                f"{', '.join(map(printable, targets.names.tolist())) or 'none'}"
+            )
         self.targets_, self.calibration_, self.novelty_ = targets[:0], Calibration(), None
         if validation is not None:
             val_x, answers = validation

@@ -82,7 +82,11 @@ def read_description(folder: Path) -> dict:
         version = description["format_version"]
         _digest(description)  # which may be nested too deeply for it
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{folder} holds no model.json: expected a folder made by save") from None
+        if folder.exists():
+            found = f"{folder} holds no model.json: expected a folder made by save"
+        else:
+            found = f"{folder} does not exist: expected the folder of a saved model"
+        raise InputError(f"{found}, for instance model_output/models/soft_vote") from None
     except InputError:
         raise
     except UnicodeDecodeError:

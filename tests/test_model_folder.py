@@ -58,7 +58,7 @@ def test_another_class_than_asked_for_is_refused(tmp_path_factory, folder):
 
 
 def test_no_folder(tmp_path):
-    refuse(tmp_path / "nowhere", r"holds no model\.json: expected a folder made by save")
+    refuse(tmp_path / "nowhere", "nowhere does not exist: expected the folder of a saved model")
     (tmp_path / "file").touch()
     refuse(tmp_path / "file", r"holds no model\.json")
     (tmp_path / "empty").mkdir()

@@ -145,7 +145,10 @@ def test_the_command_says_its_version_and_its_options(bin_folder, tmp_path):
 def test_the_command_tells_bad_input_in_one_line(bin_folder, tmp_path):
     done = run(bin_folder / "cellclassifier", "annotate", "--model", "nowhere", cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr == ("error: nowhere holds no model.json: expected a folder made by save\n")
+    assert done.stderr == (
+        "error: nowhere does not exist: expected the folder of a saved model, for instance "
+        "model_output/models/soft_vote\n"
+    )
     assert run(bin_folder / "cellclassifier", cwd=tmp_path).returncode == 2
     assert files_of(tmp_path) == set()
 

@@ -94,10 +94,10 @@ def some_of(cells: ad.AnnData, n_cells: int, seed: int) -> ad.AnnData:
 
 def _same_training(trial: LeftOut) -> Iterator[LeftOut]:
     """The trial, and those of other batches of its file."""
+    yield trial
     for study in STUDIES:
-        if study is trial.study:
-            yield trial
-        elif (study.training, study.file) == (trial.study.training, trial.study.file):
+        same = (study.training, study.file) == (trial.study.training, trial.study.file)
+        if same and study.name != trial.study.name:
             yield LeftOut(study, left_out(study), trial.known)
 
 

@@ -70,7 +70,7 @@ def _batches_of(ifnb: Path) -> np.ndarray:
     return read_cells(CellsOptions(ifnb, **options)).obs["group"].to_numpy(str)
 
 
-def _at_hand(*files: str | None) -> ad.AnnData | None:
+def at_hand(*files: str | None) -> ad.AnnData | None:
     """Files beside the repository; None where one is not."""
     paths = [shared_data(name) for name in files if name]
     return None if None in paths else at_common_level(*paths)
@@ -78,7 +78,7 @@ def _at_hand(*files: str | None) -> ad.AnnData | None:
 
 def left_out(study: Study) -> ad.AnnData | None:
     """The cells of a study, with all genes of its file."""
-    cells = _at_hand(study.file)
+    cells = at_hand(study.file)
     if cells is None or study.batch is None:
         return cells
     return cells[cells.obs["batch"].to_numpy() == study.batch].copy()
@@ -86,7 +86,7 @@ def left_out(study: Study) -> ad.AnnData | None:
 
 def training_cells(study: Study, cells: ad.AnnData) -> ad.AnnData | None:
     """Cells of other laboratories; where ``cells`` have few genes, with those genes only."""
-    known = _at_hand(*study.training)
+    known = at_hand(*study.training)
     return known if known is None or study.file else shared_genes(known, cells.var)
 
 

@@ -12,6 +12,7 @@ from cellclassifier.data.features import best_genes
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.library_size import CountedGenes
 from cellclassifier.data.match_genes import match_genes
+from cellclassifier.trust.broader import CERTAINTY
 from cellclassifier.trust.neighbours import Neighbours
 
 N_BINS = 10
@@ -45,14 +46,17 @@ def scored(probabilities: np.ndarray, types: np.ndarray, labels: np.ndarray) -> 
 
 
 def scored_broadly(
-    probabilities: np.ndarray, types: np.ndarray, labels: np.ndarray
+    probabilities: np.ndarray,
+    types: np.ndarray,
+    labels: np.ndarray,
+    certainty: float = CERTAINTY,
 ) -> dict[str, float]:
     """The same with broader names where the type is unsure.
 
     broad_right: share of cells whose name holds for their type; kept: share that have a name of
     one type; broad_ece: calibration error of the names' probabilities, in ten bins.
     """
-    naming, known = Naming.of(types), np.isin(labels, types)
+    naming, known = Naming.of(types, certainty), np.isin(labels, types)
     table, own = naming.columns(probabilities[known]), labels[known]
     place = {name: number for number, name in enumerate(naming.names)}
     members = naming.members[[place[name] for name in table["broad"]]]  # (n_known, n_types)

@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = expose(
             "totals",
         ],
         "for_scanpy": ["obs_columns", "obsm_columns", "uns_of"],
-        "voting": ["Clusters", "cluster_table"],
+        "training_files": ["learned_from", "remark_on_training"],
+        "voting": ["Clusters", "cluster_table", "say_of_clusters"],
         "write": ["annotation_files", "write_totals"],
     },
 )

@@ -33,7 +33,7 @@ from cellclassifier.annotation.predict import (
     totals,
 )
 from cellclassifier.annotation.ready import limits, load_ready, smoothing_by_default
-from cellclassifier.annotation.voting import Clusters
+from cellclassifier.annotation.voting import Clusters, cluster_table, say_of_clusters
 from cellclassifier.data.cell_source import CellSource, without_columns
 from cellclassifier.data.cell_types import CellTypes
 from cellclassifier.data.find_counts import find_counts
@@ -118,6 +118,7 @@ def annotate(
             predicted = result.table["predicted"].astype(pd.CategoricalDtype(model.classes_))
             voted = clusters.votes(predicted, result.own_places, SEED)
             result = replace(result, table=result.table.join(voted))
+            say_of_clusters(cluster_table(result.table))
     except InputError as error:
         raise InputError(_in_python(str(error))) from None
     table = result.table

@@ -192,6 +192,9 @@ def _annotate(
         if clusters:
             files.add_votes(clusters.votes(files.kept["predicted"], files.own_places, config.seed))
     facts = {"file": str(source.path), "genes_found_share": share}
+    facts |= {"model_learned_from_it": annotation.learned_from(model, source)}
+    if facts["model_learned_from_it"]:
+        log.warning(annotation.remark_on_training(data.printable(source.path.name)))
     facts |= annotation.totals(files.kept) | first.facts()
     annotation.say_if_many_are_far(files.kept)
     return files, facts
@@ -219,7 +222,9 @@ def _write_others(
     summary = annotation.summarize(kept)
     output.write_csv(folder / "summary.csv", summary)
     if config.majority_voting:
-        output.write_csv(folder / "clusters.csv", annotation.cluster_table(kept))
+        clusters = annotation.cluster_table(kept)
+        annotation.say_of_clusters(clusters)
+        output.write_csv(folder / "clusters.csv", clusters)
     if config.umap:
         log.info("UMAP of %s cells (a minute or more) ...", f"{len(files.shown):,}")
         places = plots.annotated_map.umap_of(files.space, config.seed)

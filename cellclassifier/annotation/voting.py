@@ -18,13 +18,17 @@ import pandas as pd
 
 from cellclassifier.annotation.first_pass import FirstPass
 from cellclassifier.annotation.for_scanpy import VOTES
+from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
+from cellclassifier.trust.far import MANY_FAR
 
 LEIDEN, OPTION = "leiden", "--majority-voting"
 N_NEIGHBORS = 15  # scanpy's own number
 # Of files of fewer cells than the key: CellTypist's own numbers.
 RESOLUTIONS = {5_000: 5, 20_000: 10, 40_000: 15, 100_000: 20, 200_000: 25}
 FINEST = 30
+LEAST_SHARE = 0.8  # of a cluster's cells that agree, of one type
+MOST_SHOWN = 5  # clusters in a sentence
 log = logging.getLogger(__name__)
 
 
@@ -124,3 +128,23 @@ def cluster_table(kept: pd.DataFrame) -> pd.DataFrame:
         far_share=("far", "mean"),
     )
     return table.sort_values("n_cells", ascending=False, kind="stable").reset_index()
+
+
+def say_of_clusters(table: pd.DataFrame) -> None:
+    """Warn, in a sentence, of clusters whose vote should not be believed; table: as above."""
+    mixed = table[table["majority_voting_share"] < LEAST_SHARE]
+    strange = table[table["far_share"] > MANY_FAR]
+    found = []
+    if len(mixed):
+        found.append(f"in {_some(mixed)} under {LEAST_SHARE:.0%} of the cells agree with the vote")
+    if len(strange):
+        found.append(f"in {_some(strange)} over {MANY_FAR:.0%} are far from all known types")
+    if found:
+        log.warning(f"Do not take the vote of every cluster: of {len(table)}, {'; '.join(found)}.")
+
+
+def _some(table: pd.DataFrame) -> str:
+    """How many clusters, and the names of the largest."""
+    names = [printable(str(name)) for name in table["cluster"][:MOST_SHOWN]]
+    more = ", ..." if len(table) > MOST_SHOWN else ""
+    return f"{len(table)} ({', '.join(names)}{more})"

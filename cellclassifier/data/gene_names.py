@@ -16,6 +16,10 @@ GENE_EXPRESSION = "Gene Expression"  # in feature_types of 10x files
 
 ENSEMBL_ID = re.compile(r"(ENS[A-Z]{0,5}G\d{11})(?:\.\d+)?")
 _OTHERENSEMBL_ID = re.compile(r"ENS[A-Z]{0,5}(?:E|FM|GT|P|R|T)\d{11}(?:\.\d+)?")
+_OF_SPECIES = {
+    "human": re.compile(r"ENSG\d{11}(?:\.\d+)?|(?!ENS)[A-Z][A-Z0-9.-]*|C\d+orf\d+"),
+    "mouse": re.compile(r"ENSMUSG\d{11}(?:\.\d+)?|mt-[A-Z]\w*|[A-Z]\d*[a-z][\w.-]*"),
+}
 _SYMBOL = re.compile(r"[A-Za-z0-9][\w.@/()-]*")
 
 
@@ -50,6 +54,18 @@ def _kind_of_id(gene_id: str) -> str:
     if _SYMBOL.fullmatch(gene_id) and not _OTHERENSEMBL_ID.fullmatch(gene_id):
         return SYMBOLS
     return UNKNOWN
+
+
+def species_of(gene_ids: Iterable[str]) -> str | None:
+    """The species as which more than half of the ids are spelt, "human" or "mouse", or None.
+
+    Symbols of man are ACTB, those of mouse (and rat) Actb.
+    """
+    names = [str(gene_id) for gene_id in gene_ids]
+    for species, spelt in _OF_SPECIES.items():
+        if 2 * sum(bool(spelt.fullmatch(name)) for name in names) > len(names):
+            return species
+    return None
 
 
 def are_genes(var: pd.DataFrame) -> np.ndarray:

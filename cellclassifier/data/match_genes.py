@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cellclassifier.data.gene_counts import GeneCounts, picked, total_counts
-from cellclassifier.data.gene_names import are_genes, kind_of_ids, strip_version
+from cellclassifier.data.gene_names import are_genes, kind_of_ids, species_of, strip_version
 from cellclassifier.data.gene_table import with_symbols
 from cellclassifier.errors import InputError
 
@@ -184,20 +184,29 @@ def require_genes(
             f"{(match.target == NO_GENE).sum():,} columns are no genes (feature_types): left out."
         )
     if match.n_folded:
-        log.info(
-            f"{match.n_folded:,} of them only if upper and lower case are the same, as between "
-            "symbols of mouse and human: are these cells of the model's species?"
+        log.log(
+            logging.WARNING if match.n_folded > n_found / 2 else logging.INFO,
+            f"{_species(match.genes, var.index)}{match.n_folded:,} of them only if upper and lower "
+            "case are the same.",
         )
     if n_found and share >= min_share:
         return share
     raise InputError(
-        f"genes: {found} importance), at least {100 * min_share:g} % expected; the model has "
-        f"{_kind(match.genes)}, the file has {_kind(var.index)}: use counts of the same species "
-        "whose gene names, or a column of var such as gene_ids or gene_symbols, are of the model's "
-        "kind (human Ensembl ids and symbols are translated), or accept fewer with "
-        "--min-genes-found"
+        f"{_species(match.genes, var.index)}genes: {found} importance), at least "
+        f"{100 * min_share:g} % expected; the model has {_kind(match.genes)}, the file has "
+        f"{_kind(var.index)}: use counts of the same species whose gene names, or a column of var "
+        "such as gene_ids or gene_symbols, are of the model's kind (human Ensembl ids and symbols "
+        "are translated), or accept fewer with --min-genes-found"
     )
 
 
 def _kind(names) -> str:
     return f"{kind_of_ids(names)} (first: {names[0]})"
+
+
+def _species(genes, names) -> str:
+    """A question, where most of a file's genes look like another species' than the model's."""
+    model, file = species_of(genes), species_of(names)
+    if model is None or file in (None, model):
+        return ""
+    return f"{file.capitalize()} genes? This model is {model}: "

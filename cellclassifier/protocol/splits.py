@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cellclassifier.data.features import varying
+from cellclassifier.data.texts import printable
 from cellclassifier.errors import InputError
 from cellclassifier.options import require_positive
 from cellclassifier.protocol.group_splits import n_distinct, split_groups
@@ -81,7 +82,11 @@ def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
             cells = cells[kept].copy()
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     if len(np.unique(labels)) < 2:
-        raise InputError("fewer than 2 types are left: lower --min-cells-per-type")
+        lower = " or lower --min-cells-per-type" if options.min_cells_per_type else ""
+        raise InputError(
+            f"fewer than 2 types are left (all cells are {printable(labels[0])!r}), and a model "
+            f"tells types apart: bring cells of another type{lower}"
+        )
     if options.max_cells and options.max_cells < cells.n_obs:
         cells = cells[subsample(labels, options.max_cells, options.seed)].copy()
         log.info(f"Using {cells.n_obs:,} of {len(labels):,} cells (--max-cells), stratified.")
