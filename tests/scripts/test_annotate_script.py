@@ -258,6 +258,7 @@ def test_the_run_record(model, tmp_path, h5ad):
         "temperature": calibration.temperature,
         "val_ece_before": calibration.val_ece_before,
         "val_ece_after": calibration.val_ece_after,
+        "averaged_temperature": None,
         "data": {"sha256": "1"},
         "split": 1,
         "digest": json.loads((model / "model.json").read_text())["digest"],
@@ -352,7 +353,7 @@ def test_a_layer_is_annotated_where_asked_for(model, tmp_path):
 
 
 def test_a_missing_and_a_tampered_model_are_refused(model, tmp_path, h5ad):
-    refused(r"holds no model\.json", tmp_path / "none", tmp_path / "out", h5ad)
+    refused("does not exist: expected the folder", tmp_path / "none", tmp_path / "out", h5ad)
     tampered = shutil.copytree(model, tmp_path / "tampered")
     description = (tampered / "model.json").read_text()
     (tampered / "model.json").write_text(description.replace('"NK"', '"K9"'))
