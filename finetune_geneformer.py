@@ -143,7 +143,8 @@ def decided(config: Config) -> Config:
 def draw(run: protocol.Run, summary: pd.DataFrame):
     """How training went, and every figure of all methods that saw these cells and splits."""
     history = run.table("history", METHOD).query("stage == 'fine-tuning'")
-    yield "training_history", plots.training_history(history)
+    start = "random weights" if run.config.from_scratch else "pretrained weights"
+    yield "training_history", plots.training_history(history, start)
     yield from plots.comparison_figures(run, summary)
 
 

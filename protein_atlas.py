@@ -48,7 +48,7 @@ from cellclassifier.options import (
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN_MISTAKES = 12
+SHOWN_MISTAKES = 8
 QUICK = {"n_simulated": 80, "image_size": 128, "folds": 2, "n_trees": 20, "inner_folds": 3}
 NOT_IN_KEY = {"changes_results": False}
 

@@ -23,6 +23,7 @@ METRICS = {
     "cross_entropy": "cross-entropy, nats",
     "mcc": "Matthews correlation",
 }
+ONE_LABEL = "one label"  # the question of a model of cell types
 FEW_CELLS = 20  # test cells of a type, below which its scores say little
 SHOWN_GENES = 10
 
@@ -40,7 +41,9 @@ def model_card(description: dict) -> str:
         "Licence": _licence(description),
         "Made with": _versions(description),
     }
-    title = f"# Cell types by {verbatim(description['method'])}"
+    kind = description.get("question", ONE_LABEL)
+    what = "Cell types" if kind == ONE_LABEL else kind.capitalize()  # "Several labels"
+    title = f"# {what} by {verbatim(description['method'])}"
     parts = [FRONT_MATTER, title, " ".join(description.get("about", []))]
     parts += [f"## {name}\n\n{text}" for name, text in sections.items() if text]
     return "\n\n".join(filter(None, parts)) + "\n"

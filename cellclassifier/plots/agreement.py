@@ -10,8 +10,18 @@ from matplotlib.figure import Figure
 
 from cellclassifier.plots.dots import TEXT, write_around
 from cellclassifier.plots.heatmap import annotated_heatmap
-from cellclassifier.plots.style import GREY, bare, first_word, in_a_line, plain_text, title_above
+from cellclassifier.plots.style import (
+    DARK_GREY,
+    GREY,
+    bare,
+    first_word,
+    in_a_line,
+    plain_text,
+    title_above,
+    wrapped,
+)
 
+LETTERS = 90  # of a line below a figure
 NEAR = 4  # steps: subsets of T cells are 2 to 4 apart in the Cell Ontology
 
 
@@ -27,16 +37,23 @@ def kappa_of_methods(table: pd.DataFrame, n_cells: int, n_hard: int) -> Figure:
         [[f"{v:.2f}" if pd.notna(v) else "" for v in row] for row in values.to_numpy()]
     )
     low = float(np.floor(10 * np.nanmin(values.to_numpy())) / 10)
-    figure, _ = annotated_heatmap(
+    figure, axes = annotated_heatmap(
         values.set_axis(names).set_axis(names, axis=1),
         texts,
         "Cohen's kappa of two methods' answers",
         low=min(low, 0.9),
         colors="Blues",
     )
-    nearest = table.loc[table["kappa"].idxmax()]
+    one = table[table["kappa"] == 1]  # fell back to the same model, for instance
+    if len(one):
+        pairs = (f"{in_a_line(r.method_a)} and {in_a_line(r.method_b)}" for r in one.itertuples())
+        note = wrapped(f"The same answer for every cell: {'; '.join(pairs)}.", LETTERS)
+        axes.set_xlabel(note, color=DARK_GREY, loc="left", labelpad=10)
+    differ = table[table["kappa"] < 1]
+    nearest = table.loc[(differ if len(differ) else table)["kappa"].idxmax()]
     pair = f"{first_word(nearest.method_a)} and {in_a_line(nearest.method_b)}"
     agree = f"{pair} agree most (kappa {nearest.kappa:.2f})"
+    agree += " of those that differ" if len(one) and len(differ) else ""
     return title_above(
         figure, f"{agree};\nall methods are wrong on {n_hard:,} of {n_cells:,} cells"
     )

@@ -21,7 +21,7 @@ from cellclassifier.plots.style import (
 ATLAS_COLORS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.6, 0]])
 METHOD = "protein_atlas"
 TILE = 2.9  # inches
-FEWEST_IMAGES = 5  # of a place, for a title to speak of it
+FEWEST_ERRORS = 3  # images, for a title to speak of two places
 
 
 @plain_text
@@ -109,19 +109,22 @@ def places_together(
         axes.set_yticks(range(n), places)
         axes.set_title(title, loc="left", fontsize=12)
         figure.colorbar(image, ax=axes, shrink=0.7)
-    return title_above(figure, f"{kind}: {_most_confused(places, confused, n_shown)}")
+    return title_above(figure, f"{kind}: {_most_confused(places, confused, together, n_shown)}")
 
 
-def _most_confused(places: np.ndarray, confused: np.ndarray, n_shown: np.ndarray) -> str:
-    """Of the pairs whose row has enough images for a share to mean something."""
-    off = np.where(np.asarray(n_shown)[:, None] >= FEWEST_IMAGES, confused, np.nan)
-    np.fill_diagonal(off, np.nan)
-    if not np.nanmax(off, initial=0) > 0:
-        return f"no place of {FEWEST_IMAGES} images or more is taken for another"
-    row, column = np.unravel_index(np.nanargmax(off), off.shape)
+def _most_confused(
+    places: np.ndarray, confused: np.ndarray, together: np.ndarray, n_shown: np.ndarray
+) -> str:
+    """The pair with most images in error, in numbers: shares of a few images mean little."""
+    n_without = np.rint(np.asarray(n_shown)[:, None] * (1 - together))
+    n_wrong = np.rint(confused * n_without)
+    np.fill_diagonal(n_wrong, 0)
+    row, column = np.unravel_index(n_wrong.argmax(), n_wrong.shape)
+    if n_wrong[row, column] < FEWEST_ERRORS:
+        return f"no place is taken for another in {FEWEST_ERRORS} images or more"
     return (
-        f"most often in error, “{places[column]}” is given to {off[row, column]:.0%} of the images "
-        f"that show “{places[row]}” and not it"
+        f"most often in error, “{places[column]}” is given to {n_wrong[row, column]:.0f} of the "
+        f"{n_without[row, column]:.0f} images that show “{places[row]}” and not it"
     )
 
 
@@ -134,13 +137,13 @@ def sheet_of_images(stacks: list[np.ndarray], texts: list[str], title: str) -> F
     columns = min(4, max(1, len(stacks)))
     rows = max(1, -(-len(stacks) // columns))
     figure, grid = plt.subplots(
-        rows, columns, figsize=(TILE * columns, (TILE + 0.8) * rows), squeeze=False
+        rows, columns, figsize=(TILE * columns, (TILE + 1.1) * rows), squeeze=False
     )
     for axes in grid.flat:
         axes.axis("off")
     for axes, stack, text in zip(grid.flat, stacks, texts, strict=False):
         axes.imshow(merged(stack))
-        axes.set_title(text, fontsize=9, loc="left")
+        axes.set_title(text, fontsize=11, loc="left")
     figure.tight_layout()
     return title_above(figure, title)
 

@@ -15,10 +15,11 @@ BEST_COLOR = COLORS[3]
 
 
 @rc_context(TEXT)
-def training_history(history: pd.DataFrame) -> Figure:
+def training_history(history: pd.DataFrame, start: str = "") -> Figure:
     """Losses, and the validation macro-F1, over the epochs of fine-tuning; a line per split.
 
-    history: columns split, epoch, train_loss, val_loss, val_macro_f1.
+    history: columns split, epoch, train_loss, val_loss, val_macro_f1; start: what training began
+    with ("random weights"), "" where that goes without saying.
     """
     figure, (losses, scores) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
     for i, (_, rows) in enumerate(history.groupby("split")):
@@ -41,14 +42,15 @@ def training_history(history: pd.DataFrame) -> Figure:
     scores.set_ylim(0, 1)
     n_splits = history["split"].nunique()
     lines = f"A line for each of {n_splits} splits." if n_splits > 1 else "One split."
-    return write_around(figure, _title(history), f"{lines} Star: the epoch that was kept.")
+    return write_around(figure, _title(history, start), f"{lines} Star: the epoch that was kept.")
 
 
-def _title(history: pd.DataFrame) -> str:
+def _title(history: pd.DataFrame, start: str) -> str:
     best = history.loc[history.groupby("split")["val_macro_f1"].idxmax()]
     epochs = ", ".join(str(int(epoch)) for epoch in sorted(best["epoch"].unique()))
     mean = " on average" if len(best) > 1 else ""
-    finding = f"Validation macro-F1 reaches {best['val_macro_f1'].mean():.2f}{mean} (star)"
+    first = f"From {start}: validation" if start else "Validation"
+    finding = f"{first} macro-F1 reaches {best['val_macro_f1'].mean():.2f}{mean} (star)"
     finding += f" at epoch {epochs} of {int(history['epoch'].max())}"
     lowest = history.loc[history.groupby("split")["val_loss"].idxmin()].set_index("split")["epoch"]
     still_falls = (lowest == history.groupby("split")["epoch"].max()).all()

@@ -92,9 +92,9 @@ def how_often(known: Known) -> tuple[str, ...]:
 def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
     """What annotate writes beside every name, and what confidence gives away."""
     lines = [
-        "annotate says of every cell whether it is far (like no type that the model knows) or "
-        "between two types, and its broad name, which is right more often. A cluster of far cells "
-        "is a type that the model never saw; where many lie between, use broad names.",
+        "annotate writes beside every name whether the cell is far (like no type that it knows) or "
+        "between two types, and a broad name. A cluster of far cells is a type that it never saw; "
+        "where many lie between, use the broad names.",
         how_often_far(records),
     ]
     shares = shares_of_annotated(found)
@@ -104,8 +104,7 @@ def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
     trust = known.trust
     if trust is not None:
         lines.append(
-            f"By confidence: of test cells with {percent(SURE)} or more "
-            f"{percent(trust.sure_wrong)} are wrong; the fifth with the lowest holds "
-            f"{percent(trust.caught)} of all errors."
+            f"By confidence: {percent(trust.sure_wrong)} of test cells with {percent(SURE)} or "
+            f"more are wrong; the fifth with the lowest holds {percent(trust.caught)} of all errors."
         )
     return tuple(filter(None, lines))

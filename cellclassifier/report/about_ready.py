@@ -90,8 +90,8 @@ def how_often_far(records: Path) -> str:
         return ""
     least, most = caught.idxmin(), caught.idxmax()
     return (
-        f"Not all are found: of cells of a type that was left out, {percent(caught.mean())} were "
-        f"called far in the mean, from {percent(caught[least])} ({least}: others are like it) to "
+        f"Not all are found: of a type that was left out {percent(caught.mean())} of the cells "
+        f"were called far in the mean, from {percent(caught[least])} ({least}: others are like it) to "
         f"{percent(caught[most])} ({most}); of known cells {percent(table['known_far'].mean())}."
     )
 

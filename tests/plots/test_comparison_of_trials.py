@@ -93,6 +93,17 @@ def test_agreement_names_the_pair_that_is_nearest():
     assert "wrong on 7 of 100 cells" in title
 
 
+def test_methods_that_are_the_same_here_are_no_finding():
+    table = pd.DataFrame(
+        [(*METHODS[:2], 1.0, 0.1, 0.1), (*METHODS[1:], 0.5, 0.1, 0.1)],
+        columns=["method_a", "method_b", "kappa", "both_wrong", "same_error"],
+    )
+    figure = kappa_of_methods(table, 100, 7)
+    assert title_of(figure).startswith("Gradient boosting and random forest agree most")
+    said = figure.axes[0].get_xlabel()
+    assert "same answer for every cell: logistic regression and gradient boosting" in said
+
+
 def test_errors_of_labels_that_the_ontology_lacks_are_not_near():
     table = pd.DataFrame(
         {

@@ -55,15 +55,15 @@ def test_average_precision():
     assert KIND in text and "0.500" in text and "27 places" in text
 
 
-def test_the_title_names_the_largest_confusion_among_places_of_enough_images():
-    confused = np.zeros((28, 28))
-    confused[3, 7], confused[0, 1] = 0.4, 1.0
-    n_shown = np.full(28, 9)
+def test_the_title_names_the_confusion_of_most_images_and_not_of_one():
+    confused, together = np.zeros((28, 28)), np.zeros((28, 28))
+    confused[3, 7], confused[0, 1], together[3, 7] = 0.5, 1.0, 0.2
+    n_shown = np.full(28, 10)
     n_shown[0] = 1
-    figure = places_together(np.array(PLACES), n_shown, confused, confused, KIND)
-    assert "“Place 7” is given to 40% of the images that show “Place 3”" in words(figure)
-    nothing = places_together(np.array(PLACES), n_shown, confused, 0 * confused, KIND)
-    assert "no place of 5 images or more" in words(nothing)
+    title = words(places_together(np.array(PLACES), n_shown, together, confused, KIND))
+    assert "“Place 7” is given to 4 of the 8 images that show “Place 3” and not it" in title
+    nothing = places_together(np.array(PLACES), n_shown, together, 0 * confused, KIND)
+    assert "no place is taken for another in 3 images or more" in words(nothing)
 
 
 @pytest.mark.parametrize("n", [0, 1, 12])

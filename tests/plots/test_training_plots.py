@@ -43,6 +43,12 @@ def test_the_title_names_the_best_epochs(losses, scores, expected, falls):
     assert ("still falls" in title) == falls
 
 
+def test_the_title_says_what_training_began_with():
+    table = history([[3, 2, 1]], [[0.1, 0.5, 0.4]])
+    title = title_of(training_history(table, "random weights"))
+    assert title.startswith("From random weights: validation macro-F1 reaches 0.50")
+
+
 def test_every_split_has_its_lines_and_star():
     figure = training_history(history([[2, 1], [2, 1]], [[0.1, 0.2], [0.1, 0.3]]))
     losses, scores = figure.axes

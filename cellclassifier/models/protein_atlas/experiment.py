@@ -19,7 +19,7 @@ from cellclassifier.protocol.evaluation import Evaluation, evaluate_parts
 from cellclassifier.protocol.finished import key_of
 from cellclassifier.protocol.multi_label import MultiLabel, stratified_folds
 
-LETTERS = 40  # of a line above a picture
+LETTERS, LINES = 32, 2  # of what stands above a picture, per sentence
 
 
 def check(config) -> None:
@@ -103,5 +103,10 @@ def with_captions(
         missed = judged.places[judged.shown[row] & ~judged.given[row]]
         wrong = judged.places[judged.given[row] & ~judged.shown[row]]
         lines = [id_, f"missed: {', '.join(missed) or '-'}", f"in error: {', '.join(wrong) or '-'}"]
-        texts.append("\n".join(textwrap.shorten(line, LETTERS, placeholder=" …") for line in lines))
+        texts.append("\n".join(_caption(line) for line in lines))
     return stacks, texts
+
+
+def _caption(line: str) -> str:
+    """A sentence on a line or two; what does not fit is left out, and said to be."""
+    return textwrap.fill(line, LETTERS, max_lines=LINES, placeholder=" …")
