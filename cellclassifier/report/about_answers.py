@@ -103,8 +103,9 @@ def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
         lines.append(f"Of the cells that were annotated here {far} are far, {between} between.")
     trust = known.trust
     if trust is not None:
+        sure_wrong, caught = percent(trust.sure_wrong), percent(trust.caught)
         lines.append(
-            f"By confidence: {percent(trust.sure_wrong)} of test cells with {percent(SURE)} or "
-            f"more are wrong; the fifth with the lowest holds {percent(trust.caught)} of all errors."
+            f"By confidence: {sure_wrong} of test cells with {percent(SURE)} or more are wrong; the "
+            f"fifth with the lowest holds {caught} of all errors."
         )
     return tuple(filter(None, lines))

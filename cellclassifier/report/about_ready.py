@@ -89,10 +89,11 @@ def how_often_far(records: Path) -> str:
     if caught.empty:
         return ""
     least, most = caught.idxmin(), caught.idxmax()
+    low, mean, high = map(percent, (caught[least], caught.mean(), caught[most]))
     return (
-        f"Not all are found: of a type that was left out {percent(caught.mean())} of the cells "
-        f"were called far in the mean, from {percent(caught[least])} ({least}: others are like it) to "
-        f"{percent(caught[most])} ({most}); of known cells {percent(table['known_far'].mean())}."
+        f"Not all are found: of a type that was left out {mean} of the cells were called far in the "
+        f"mean, from {low} ({least}: others are like it) to {high} ({most}); of known cells "
+        f"{percent(table['known_far'].mean())}."
     )
 
 
