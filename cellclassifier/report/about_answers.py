@@ -105,7 +105,7 @@ def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
     if trust is not None:
         sure_wrong, caught = percent(trust.sure_wrong), percent(trust.caught)
         lines.append(
-            f"By confidence: {sure_wrong} of test cells with {percent(SURE)} or more are wrong; the "
-            f"fifth with the lowest holds {caught} of all errors."
+            f"By confidence: {sure_wrong} of test cells with {percent(SURE)} or more are wrong; "
+            f"the fifth with the lowest holds {caught} of all errors."
         )
     return tuple(filter(None, lines))
