@@ -60,10 +60,11 @@ class Results:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """Macro-F1 of the plain splits, best first: index method, columns mean, std, low, high."""
+        """Macro-F1 of the plain splits, best first: index method, mean, low, high, n_splits."""
         rows = self.compared.scores
         rows = rows[rows["metric"] == "macro_f1"].set_index("method")
-        rows = rows.assign(std=np.nan)[["mean", "std", "low", "high"]]
+        splits = pd.Series([part.method for part in self.done if part.trial == PLAIN])
+        rows = rows[["mean", "low", "high"]].assign(n_splits=splits.value_counts())
         return rows.sort_values("mean", ascending=False, kind="stable")
 
     @cached_property

@@ -21,7 +21,7 @@ class Found(Protocol):
     source: dict
     """of the cells: file"""
     scores: pd.DataFrame
-    """index method, best first: mean, std, low, high"""
+    """index method, best first: mean, low, high, n_splits"""
     predictions: dict[str, pd.DataFrame]
     agreement: pd.DataFrame
     distance: pd.DataFrame

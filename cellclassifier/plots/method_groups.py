@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from cellclassifier.plots.dots import TEXT, draw_dots, fit_axis, value, write_around
 from cellclassifier.plots.findings import leaders, not_told_apart, span
-from cellclassifier.plots.style import DARK_GREY, first_word, in_a_line
+from cellclassifier.plots.style import DARK_GREY, NO_GENES, first_word, in_a_line
 
 SECONDS, MIB = "CPU seconds (log scale)", "memory added, MiB"
 GAP = 0.035  # between bars, in widths of the plot
@@ -22,12 +22,12 @@ def method_groups(
 ) -> Figure:
     """Macro-F1 of every method with its 95 % interval, beside the groups that are not told apart.
 
-    scores: (n_methods), best first, index method, columns mean, std (NaN), low, high; groups: of
+    scores: (n_methods), best first, index method, columns mean, low, high, n_splits; groups: of
     methods, each a run of neighbours; pairs: method_a, method_b, metric, p_holm; data: which cells,
     how many. After the diagrams of Demšar 2006 (https://jmlr.org/papers/v7/demsar06a.html).
     """
     methods = list(scores.index)
-    leading = leaders(methods, pairs, "macro_f1")
+    leading = leaders(_judged(scores), pairs, "macro_f1")
     figure, axes = plt.subplots(figsize=(11, 1.6 + 0.45 * len(methods)), layout="constrained")
     draw_dots(axes, scores, leading)
     fit_axis(axes, scores)
@@ -46,11 +46,21 @@ def method_groups(
     )
     note += "told apart from it. Bars at the right join neighbours of which no two are told apart "
     note += "(paired bootstrap over splits and test cells; Holm)."
+    fewer = scores.index[scores["n_splits"] < scores["n_splits"].max()]
+    if len(fewer):
+        names = ", ".join(f"{in_a_line(m)} ({scores.loc[m, 'n_splits']:.0f})" for m in fewer)
+        note += f" On fewer splits, and not judged: {names}."
     return write_around(figure, _title(scores, leading, joined), note)
 
 
+def _judged(scores: pd.DataFrame) -> list[str]:
+    """Methods of which a winner is named: that look at genes, on all splits."""
+    whole = scores.index[scores["n_splits"] == scores["n_splits"].max()]
+    return [name for name in whole if name != NO_GENES] or list(scores.index)
+
+
 def _title(scores: pd.DataFrame, leading: list[str], joined: list[list[str]]) -> str:
-    methods = list(scores.index)
+    methods = _judged(scores)
     values = f"macro-F1 {span(scores.loc[leading, 'mean'])}"
     if len(methods) == 1:
         return f"{first_word(methods[0])}: {values}"
@@ -87,7 +97,8 @@ def costs(table: pd.DataFrame, data: str) -> Figure:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
         else:
-            axes.set_xlim(left=0)
+            most = 1024 * np.nanmax(table.filter(like=of).to_numpy(float), initial=0.001)
+            axes.set_xlim(-0.04 * most, 1.08 * most)  # whole marks at 0
         axes.grid(axis="x", color="#E5E5E5")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)

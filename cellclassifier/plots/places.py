@@ -117,7 +117,7 @@ def _most_confused(
 ) -> str:
     """The pair with most images in error, in numbers: shares of a few images mean little."""
     n_without = np.rint(np.asarray(n_shown)[:, None] * (1 - together))
-    n_wrong = np.rint(confused * n_without)
+    n_wrong = np.nan_to_num(np.rint(confused * n_without))  # nan where no image is without it
     np.fill_diagonal(n_wrong, 0)
     row, column = np.unravel_index(n_wrong.argmax(), n_wrong.shape)
     if n_wrong[row, column] < FEWEST_ERRORS:

@@ -9,12 +9,13 @@ from cellclassifier.report.about_data import named_long
 from cellclassifier.report.about_results import Known
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Note
-from cellclassifier.report.texts import count, listed, named, per_hundred, percent
+from cellclassifier.report.texts import count, listed, methods, named, per_hundred, percent
 
 COLUMNS = ("method", "trial", "level", "accuracy", "macro_f1", "n_train", "f1_of_rare", "note")
 PLAIN = "plain"
 NOT_RUN = "not run"  # what the notes of rows without a score begin with
-MOST_NAMES = 4
+MOST_NAMES, MOST_REASONS = 4, 2
+MOST_TWICE = 3  # methods whose two scores are told, largest differences first
 SAME_SCORE = 0.005  # macro-F1 in which two measurements of a method differ by rounding
 ELSEWHERE = ("groups", "genes", "depth")  # what a file of another laboratory may be like
 
@@ -78,18 +79,23 @@ def _twice(found: Found, known: Known, compared: pd.DataFrame) -> str:
 
     compared: index method, columns macro_f1 and split (how many), of compare.py.
     """
-    scores, said = known.scores, []
-    for method in [] if scores is None else compared.index.intersection(scores.table.index):
-        own, (other, n_splits) = scores.value(method, "macro_f1"), compared.loc[method]
-        if abs(own - other) > SAME_SCORE:
-            script = found.writer_of(method)
-            quick = " --quick" if found.is_quick(script) else ""
-            said.append(
-                f"{in_a_line(method)} {own:.2f} ({named(script)}{quick}, "
-                f"{count(scores.splits(method), 'split')}) and {other:.2f} (compare.py, "
-                f"{count(int(n_splits), 'split')})"
-            )
-    return f"Run twice, with other effort or splits: {'; '.join(said)}." if said else ""
+    scores = known.scores
+    if scores is None:
+        return ""
+    both = compared.loc[compared.index.intersection(scores.table.index)]
+    both = both.assign(own=[scores.value(method, "macro_f1") for method in both.index])
+    gap = (both["own"] - both["macro_f1"]).abs()
+    both = both[gap > SAME_SCORE].loc[lambda rows: gap[rows.index].sort_values().index[::-1]]
+    said = []
+    for method, row in both.head(MOST_TWICE).iterrows():
+        script = found.writer_of(method)
+        quick = " --quick" if found.is_quick(script) else ""
+        said.append(
+            f"{in_a_line(method)} {row['own']:.2f} ({named(script)}{quick}, "
+            f"{count(scores.splits(method), 'split')}) and {row['macro_f1']:.2f} (compare.py, "
+            f"{count(int(row['split']), 'split')})"
+        )
+    return f"Run twice, with other splits or effort: {'; '.join(said)}." if said else ""
 
 
 def errors_elsewhere(found: Found, chosen: str) -> str:
@@ -111,19 +117,26 @@ def errors_elsewhere(found: Found, chosen: str) -> str:
 
 
 def missing_lines(found: Found) -> tuple[str, ...]:
-    """Rows of the comparison that were not run, a line per reason."""
+    """Rows of the comparison that were not run: a line per reason, the last for all others."""
     table = found.csv("comparison", *COLUMNS)
     if table is None or "compare" not in found.records:
         return ()
     notes = table.loc[table["note"].notna(), ["method", "note"]].astype(str)
-    lines = []
-    for note, rows in notes.groupby("note", sort=False):
-        if not note.startswith(NOT_RUN):
-            continue
-        names = list(map(in_a_line, rows["method"].unique()))
-        who = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} methods"
-        lines.append(f"compare.py, {named(who)}: {named_long(note)} ({count(len(rows), 'row')}).")
+    notes = notes[notes["note"].str.startswith(NOT_RUN)]
+    reasons = list(notes.groupby("note", sort=False)["method"])
+    shown = reasons if len(reasons) <= MOST_REASONS else reasons[: MOST_REASONS - 1]
+    lines = [
+        f"compare.py, {_who(names)}: {named_long(note)} ({count(len(names), 'row')})."
+        for note, names in shown
+    ]
+    if further := [name for _, names in reasons[len(shown) :] for name in names.unique()]:
+        lines.append(f"Not set beside: {methods(further)} (results/comparison.csv says why).")
     return tuple(lines)
+
+
+def _who(names: pd.Series) -> str:
+    names = names.unique()
+    return named(methods(names)) if len(names) <= MOST_NAMES else count(len(names), "method")
 
 
 def learning_note(found: Found) -> Note | None:

@@ -26,7 +26,7 @@ def title_of(figure) -> str:
 
 
 def scores_of(means) -> pd.DataFrame:
-    table = pd.DataFrame({"mean": means, "std": np.nan}, index=METHODS[: len(means)])
+    table = pd.DataFrame({"mean": means, "n_splits": 3}, index=METHODS[: len(means)])
     return table.assign(low=table["mean"] - 0.05, high=table["mean"] + 0.05)
 
 
@@ -45,6 +45,15 @@ def test_a_winner_is_named_where_it_is_told_apart_from_all():
     assert title_of(figure).startswith("Logistic regression is told apart from all others")
     figure = method_groups(scores_of([0.9, 0.8, 0.7]), [METHODS], pairs_of(), "cells")
     assert title_of(figure).startswith("None of 3 methods is told apart from the best")
+
+
+def test_a_method_of_fewer_splits_is_named_and_not_judged():
+    scores = scores_of([0.9, 0.8, 0.7])
+    scores.loc[METHODS[0], "n_splits"] = 1
+    figure = method_groups(scores, [METHODS], pairs_of(), "cells")
+    assert title_of(figure).startswith("Gradient boosting and random forest are not told apart")
+    note = " ".join(figure.get_supxlabel().split())
+    assert "On fewer splits, and not judged: logistic regression (1)" in note
 
 
 def test_a_bar_joins_each_group_of_several():

@@ -58,6 +58,7 @@ def test_average_precision():
 def test_the_title_names_the_confusion_of_most_images_and_not_of_one():
     confused, together = np.zeros((28, 28)), np.zeros((28, 28))
     confused[3, 7], confused[0, 1], together[3, 7] = 0.5, 1.0, 0.2
+    confused[5, 6], together[5, 6] = np.nan, 1.0
     n_shown = np.full(28, 10)
     n_shown[0] = 1
     title = words(places_together(np.array(PLACES), n_shown, together, confused, KIND))

@@ -65,6 +65,16 @@ def test_rows_that_were_not_run_are_said(found):
     assert line == "compare.py, geneformer: not run: torch is not installed (1 row)."
 
 
+def test_many_reasons_take_two_lines(found):
+    rows = [(f"m{i}", "plain", "", None, None, f"not run: reason {i}") for i in range(4)]
+    columns = ["method", "trial", "level", "macro_f1", "n_train", "note"]
+    table = pd.DataFrame(rows, columns=columns).assign(accuracy=None, f1_of_rare=None)
+    Output(found.folder).csv("comparison", table)
+    first, rest = about_trials.missing_lines(found)
+    assert first == "compare.py, m0: not run: reason 0 (1 row)."
+    assert rest == "Not set beside: m1, m2 and m3 (results/comparison.csv says why)."
+
+
 def test_notes_hold_the_numbers_of_the_run(found):
     assert "logistic regression gained +0.300" in about_trials.learning_note(found).answer
     answer = about_trials.trials_note(found).answer
