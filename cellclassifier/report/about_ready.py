@@ -91,8 +91,8 @@ def how_often_far(records: Path) -> str:
     least, most = caught.idxmin(), caught.idxmax()
     low, mean, high = map(percent, (caught[least], caught.mean(), caught[most]))
     return (
-        f"Not all are found: of a type that was left out, its method called {mean} of the cells far "
-        f"in the mean, from {low} ({least}: others are like it) to {high} ({most}); of known cells "
+        f"Not all are found: of a type that was left out, its method called {mean} of the cells "
+        f"far in the mean, from {low} ({least}: others are like it) to {high} ({most}); of known cells "
         f"{percent(table['known_far'].mean())}."
     )
 
