@@ -92,8 +92,8 @@ def how_often_far(records: Path) -> str:
     low, mean, high = map(percent, (caught[least], caught.mean(), caught[most]))
     return (
         f"Not all are found: of a type that was left out, its method called {mean} of the cells "
-        f"far in the mean, from {low} ({least}: others are like it) to {high} ({most}); of known cells "
-        f"{percent(table['known_far'].mean())}."
+        f"far in the mean, from {low} ({least}: others are like it) to {high} ({most}); of known "
+        f"cells {percent(table['known_far'].mean())}."
     )
 
 
