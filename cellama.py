@@ -139,12 +139,17 @@ def embed(config: Embed):
     with record.step("embed"):
         cells = cellama.embed_files(config, config.seed)
     with record.step("outputs"):
-        cells.obsm["X_umap"] = plots.annotated_map.umap_of(cells.obsm["X_cellama"], config.seed)
         scores = cellama.scores_of_space(cells)
+        has_map = cells.n_obs >= plots.annotated_map.FEWEST_CELLS
+        if has_map:
+            cells.obsm["X_umap"] = plots.annotated_map.umap_of(cells.obsm["X_cellama"], config.seed)
+        else:
+            log.warning(f"{cells.n_obs} cells are too few for a UMAP: vectors alone are written.")
         with output.atomic_path(config.output / "embedding" / "embedding.h5ad") as path:
             cells.write_h5ad(path)
         record.output.csv("cellama/embedding_scores", scores)
-        record.output.figure("cellama_embedding", plots.cells_by_type_and_file(cells, scores))
+        if has_map:
+            record.output.figure("cellama_embedding", plots.cells_by_type_and_file(cells, scores))
     record.write()
     print(scores.round(3).to_string(index=False))
     cli.say_where(config.output)

@@ -2,30 +2,33 @@
 
     python -m benchmarks.cellama                     # bag, LSA and neighbours, gene-bert
     python -m benchmarks.cellama --minilm            # all-MiniLM-L6-v2, too, where it is at hand
-    python -m benchmarks.cellama --record            # also docs/records/cellama.json, of which
-                                                     # rows that were not run stay
+    python -m benchmarks.cellama --only bag          # some variants
+    python -m benchmarks.cellama --minilm --kept --record
+                                                     # docs/records/cellama.json of what is kept
 
-Three splits from 142 on. Seconds are those of the processor (user and system), one thread.
-Outputs, under benchmarks/output/cellama/: cellama.csv, and each method's rows as soon as they are.
+Splits from 142 on. Seconds are those of the processor (user and system), one thread.
+Outputs, under benchmarks/output/cellama/: cellama.csv, and in parts/ a file per variant and split
+with the commit that it was measured at, which is not measured again (--fresh does).
 """
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import tyro
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import OUTPUT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED, SORTED
-from benchmarks.records import FOLDER, read_record, write_record
+from benchmarks.records import current_commit, write_record
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.data.read import read_cells
 from cellclassifier.models.cellama.classifier import CellamaClassifier
 from cellclassifier.models.cellama.options import CellamaOptions
+from cellclassifier.output.files import write_json
 from cellclassifier.output.tables import write_csv
 from cellclassifier.protocol.evaluation import evaluate
 from cellclassifier.protocol.options import SplitOptions
@@ -44,6 +47,13 @@ OF_MINILM = {
     "minilm fine-tuned by labels, regression": {"encoder": "minilm", "fine_tune": "labels"},
     "minilm fine-tuned by PCA cosines, regression": {"encoder": "minilm", "fine_tune": "pca"},
 }
+FIGURES = (
+    "macro_f1",
+    "accuracy",
+    "fit_cpu_seconds",
+    "sentences_per_second",
+    "vectors_per_second",
+)
 SPEED_CELLS = 1000
 
 
@@ -60,6 +70,12 @@ class Config:
     n_splits: int = 3
     """splits, from 142 on"""
 
+    kept: bool = False
+    """tables of what is kept, measuring nothing"""
+
+    fresh: bool = False
+    """measure again what is kept"""
+
     record: bool = False
     """also write docs/records/cellama.json"""
 
@@ -75,26 +91,34 @@ def main(config: Config) -> None:
     if config.only:
         wanted = {k: v for k, v in wanted.items() if any(text in k for text in config.only)}
     rows = []
-    for name, chosen in wanted.items():
-        with threadpool_limits(1):
-            found = [one_split(cells, parts[split], split, chosen) for split in parts.columns]
-        rows.append({"variant": name, "n_splits": len(found)} | summary(pd.DataFrame(found)))
-        write_csv(OUTPUT / "cellama" / "cellama.csv", pd.DataFrame(rows))
-        print(rows[-1], flush=True)
+    for name in wanted:
+        found = [kept_or_measured(name, cells, parts[split], config) for split in parts.columns]
+        found = [part for part in found if part]
+        if found:
+            rows.append({"variant": name} | summary(pd.DataFrame(found)))
+            write_csv(OUTPUT / "cellama" / "cellama.csv", pd.DataFrame(rows))
+            print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     print_table("CELLama: encoders and heads", table)
     if config.record:
-        table = with_recorded(table)
         print(write_record("cellama", COMMAND, table, list(parts.columns), about(cells)))
 
 
-def with_recorded(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the recorded rows of variants that were not run, in the order of all."""
-    if (FOLDER / "cellama.json").exists():
-        known = pd.DataFrame(read_record("cellama")["rows"])
-        table = pd.concat([table, known[~known["variant"].isin(table["variant"])]])
-    order = {name: i for i, name in enumerate([*VARIANTS, *OF_MINILM])}
-    return table.sort_values("variant", key=lambda names: names.map(order), ignore_index=True)
+def kept_or_measured(name: str, cells, parts: pd.Series, config: Config) -> dict | None:
+    """Figures of a variant on one split, from its file where one of the same options is there."""
+    chosen, split = (VARIANTS | OF_MINILM)[name], int(parts.name)
+    path = OUTPUT / "cellama" / "parts" / f"{name}-{split}.json"
+    made_by = {"variant": name, "options": chosen, "version": CellamaClassifier.version}
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if made_by.items() <= known.items() and not config.fresh:
+        return known
+    if config.kept:
+        return None
+    with threadpool_limits(1):
+        found = one_split(cells, parts, split, chosen)
+    found = made_by | {"split": split, "git_commit": current_commit()} | found
+    write_json(path, found)
+    return found
 
 
 def one_split(cells, parts: pd.Series, split: int, chosen: dict) -> dict:
@@ -132,15 +156,16 @@ def speeds(model: CellamaClassifier, cells: GeneCounts) -> dict[str, float]:
     }
 
 
-def summary(table: pd.DataFrame) -> dict:
-    """Mean of each column, and standard deviation of the scores, None of a single split."""
-    found = {}
-    for name in table.columns:
+def summary(parts: pd.DataFrame) -> dict:
+    """Mean of every figure, standard deviation of the scores (None of one split), and commits."""
+    found = {"n_splits": len(parts)}
+    for name in FIGURES:
         is_score = name in ("macro_f1", "accuracy")
-        found[f"{name}_mean" if is_score else name] = float(np.mean(table[name]))
+        found[f"{name}_mean" if is_score else name] = float(parts[name].mean())
         if is_score:
-            found[f"{name}_std"] = float(np.std(table[name], ddof=1)) if len(table) > 1 else None
-    return found
+            found[f"{name}_std"] = float(parts[name].std(ddof=1)) if len(parts) > 1 else None
+    commits = parts["git_commit"].str.removesuffix("-dirty").str[:7]
+    return found | {"commits": ", ".join(dict.fromkeys(commits))}
 
 
 def about(cells) -> dict[str, dict]:

@@ -224,6 +224,7 @@ TABLES: dict[str, Table | CrossTable] = {
             "fit, CPU s": "{fit_cpu_seconds:.0f}",
             "cells/CPU s: ranked": "{sentences_per_second:,.0f}",
             "embedded": "{vectors_per_second:,.0f}",
+            "measured at": "{commits}",
         },
     ),
     "studies_accuracy": studies("{accuracy:.3f}"),

@@ -53,7 +53,7 @@ def _title(cells: ad.AnnData, scores: dict[str, float]) -> str:
     text = f"Embedded sentences of {cells.n_obs:,} cells"
     found = []
     if "same_type" in scores:
-        found.append(f"{scores['same_type']:.0%} of a cell's 15 neighbours have its type")
+        found.append(f"{scores['same_type']:.0%} of a cell's nearest neighbours have its type")
     if "other_file" in scores:
         mixed = scores["other_file"]
         found.append(f"{mixed:.0%} of the neighbours from other files that mixed files would have")

@@ -11,6 +11,7 @@ from cellclassifier.plots.heatmap import annotated_heatmap
 from cellclassifier.plots.style import first_word, plain_text, short, title_above
 
 SMALLEST_SHARE = 0.005  # that is written into its square
+FEWEST_CELLS = 10  # of a type whose worst confusion a title may tell: 1 of 1 is 100 %
 
 
 @plain_text
@@ -45,8 +46,11 @@ def _title(shares: np.ndarray, support: np.ndarray, types: np.ndarray, method: s
     mean = recall[support > 0].mean()
     found = f"{first_word(method)} finds {mean:.0%} of a type's cells on average"
     errors = shares - np.diag(recall)
+    if not errors.any():
+        return f"{found},\nand confuses none"
+    errors[support < FEWEST_CELLS] = 0
     row, column = np.unravel_index(errors.argmax(), errors.shape)
     if errors[row, column] == 0:
-        return f"{found},\nand confuses none"
+        return f"{found};\nthe types it confuses have fewer than {FEWEST_CELLS} test cells"
     true, called = short(types[row]), short(types[column])
     return f"{found};\n{errors[row, column]:.0%} of {true} are called {called}"

@@ -102,6 +102,16 @@ def test_sentences_of_a_file(tissue, tmp_path):
     )
 
 
+def test_vectors_of_one_cell(tissue, tmp_path, caplog):
+    cellama.main(small(tissue, tmp_path, epochs=1))
+    ad.read_h5ad(tissue)[:1].copy().write_h5ad(tmp_path / "one.h5ad")
+    model = tmp_path / "models" / "cellama"
+    config = cellama.Embed(cells=(tmp_path / "one.h5ad",), output=tmp_path, model=model, quiet=True)
+    found = cellama.embed(config)
+    assert np.isfinite(found.obsm["X_cellama"]).all() and "too few for a UMAP" in caplog.text
+    assert not (tmp_path / "plots" / "cellama_embedding.png").exists()
+
+
 @pytest.mark.slow
 def test_files_in_one_space(tissue, tmp_path):
     other = tmp_path / "other.h5ad"
