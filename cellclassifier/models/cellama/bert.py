@@ -27,7 +27,7 @@ class Upper(nn.Module):
         for layer in self.layers:
             hidden = layer(hidden, real[:, None, None, :])
         mean = torch.einsum("bt,btd->bd", real.to(hidden.dtype), hidden)
-        return normalize(mean, dim=1)
+        return normalize(mean.float(), dim=1)
 
 
 class TokenBert(nn.Module):

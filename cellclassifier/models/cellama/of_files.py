@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -103,6 +104,9 @@ def _by_model(cells: ad.AnnData, options: EmbedOptions) -> np.ndarray:
     model = Classifier.load(options.model)
     if not isinstance(model, CellamaClassifier):
         raise InputError(f"{options.model} holds a {type(model).__name__}: expected a CELLama")
+    if options.bf16:
+        model.encoder_.options = replace(model.encoder_.options, bf16=True)
+        model.encoder_.options.check()
     if not options.own_means:
         return model.embed(cells)
     parts = [rows for _, rows in cells.obs.groupby(FILE, observed=True).indices.items()]
@@ -111,7 +115,11 @@ def _by_model(cells: ad.AnnData, options: EmbedOptions) -> np.ndarray:
 
 def _without_model(cells: ad.AnnData, options: EmbedOptions, seed: int) -> np.ndarray:
     chosen = CellamaOptions(
-        encoder=options.encoder, n_top=options.n_top, order=options.order, fine_tune="none"
+        encoder=options.encoder,
+        bf16=options.bf16,
+        n_top=options.n_top,
+        order=options.order,
+        fine_tune="none",
     ).decided()
     genes, symbols = genes_by_symbol(cells)
     files = cells.obs.groupby(FILE, observed=True).indices

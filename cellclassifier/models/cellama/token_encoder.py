@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors
+import torch
 
 from cellclassifier.models.cellama.bert import Below, TokenBert, check_sizes, of_sizes, sizes_of
 from cellclassifier.models.cellama.encoder import Encoder, Lesson
@@ -61,10 +62,13 @@ class TokenEncoder(Encoder):
         return HiddenRows(rows, hidden.reshape(*rows.tokens.shape, -1))
 
     def vectors(self, sentences: CellSentences) -> np.ndarray:
-        """Unit vectors, those of sentences of like length computed together; bf16 on a GPU."""
+        """Unit vectors, those of sentences of like length computed together; bf16 on a GPU,
+        and where asked for.
+        """
         rows = self.rows(sentences)
         network = self.network_.to(choose_device(self.options.device))
-        with one_thread():
+        in_bf16 = torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16)
+        with one_thread(), in_bf16:
             if len(rows) < SHOWN_FROM:
                 return rows_of(network, rows, self.width, 64)
             with Progress(len(rows), "cell", name="sentences") as bar:

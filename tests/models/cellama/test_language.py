@@ -155,6 +155,15 @@ def test_fine_tuning_changes_the_upper_layers_alone(folder, fine_tune, tmp_path)
     np.testing.assert_array_equal(twin.vectors(sentences()), after.vectors(sentences()))
 
 
+def test_vectors_in_bf16_are_rounded(folder):
+    exact = learned(folder).vectors(sentences())
+    rounded = learned(folder, bf16=True).vectors(sentences())
+    assert rounded.dtype == np.float32 and not np.array_equal(rounded, exact)
+    assert (rounded * exact).sum(axis=1).min() > 0.999
+    with pytest.raises(InputError, match="--bf16: bag is no network"):
+        CellamaOptions(bf16=True).check()
+
+
 def test_a_sentence_that_is_too_long_says_how_many_genes_fit(folder):
     encoder = learned(folder, words="pieces")
     encoder.most_pieces_ = 12
