@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 import tyro
@@ -36,7 +36,8 @@ from cellclassifier.protocol.splits import split_all
 
 COMMAND = "python -m benchmarks.cellama"
 VARIANTS = {
-    "bag of 128 genes, softmax (default)": {},
+    "bag of 192 genes, softmax (default)": {},
+    "bag of 128 genes, softmax": {"n_top": 128},
     "bag of 64 genes, softmax": {"n_top": 64},
     "bag without labels (LSA), 15 neighbours": {"fine_tune": "none", "head": "neighbours"},
     "gene-bert, softmax": {"encoder": "gene-bert"},
@@ -106,9 +107,9 @@ def main(config: Config) -> None:
 
 def kept_or_measured(name: str, cells, parts: pd.Series, config: Config) -> dict | None:
     """Figures of a variant on one split, from its file where one of the same options is there."""
-    chosen, split = (VARIANTS | OF_MINILM)[name], int(parts.name)
+    chosen, split = CellamaOptions(**(VARIANTS | OF_MINILM)[name]).decided(), int(parts.name)
     path = OUTPUT / "cellama" / "parts" / f"{name}-{split}.json"
-    made_by = {"variant": name, "options": chosen, "version": CellamaClassifier.version}
+    made_by = {"variant": name, "options": json.loads(json.dumps(asdict(chosen)))}
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if made_by.items() <= known.items() and not config.fresh:
         return known
@@ -121,9 +122,9 @@ def kept_or_measured(name: str, cells, parts: pd.Series, config: Config) -> dict
     return found
 
 
-def one_split(cells, parts: pd.Series, split: int, chosen: dict) -> dict:
+def one_split(cells, parts: pd.Series, split: int, chosen: CellamaOptions) -> dict:
     """Test scores of one split, processor seconds of fit, and cells a processor second embeds."""
-    model = CellamaClassifier(CellamaOptions(**chosen), seed=split)
+    model = CellamaClassifier(chosen, seed=split)
     fit, seconds = model._fit, {}
 
     def timed(*arguments) -> None:

@@ -45,7 +45,7 @@ class CellamaClassifier(GeneClassifier):
     """
 
     method = "cellama"
-    version = 1
+    version = 2
 
     def __init__(
         self,

@@ -70,7 +70,7 @@ def test_only_variable_genes_are_ranked_the_published_way():
 @pytest.mark.parametrize(
     ("chosen", "n_top", "learned_by"),
     [
-        ({}, 128, "labels"),
+        ({}, 192, "labels"),
         ({"fine_tune": "none"}, 128, "none"),
         ({"encoder": "minilm"}, 64, "none"),
         ({"encoder": "minilm", "words": "pieces"}, 40, "none"),
