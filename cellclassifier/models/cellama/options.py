@@ -28,8 +28,8 @@ class CellamaOptions(TrainingOptions):
     """Options of ``CellamaClassifier``."""
 
     n_top: int | None = None
-    """genes in a sentence; default 192 for bag (128 without labels), 64 for others, 40 where a model
-    of language reads word pieces"""
+    """genes in a sentence; default 192 for bag (128 without labels), 64 for others, 40 where a
+    model of language reads word pieces"""
 
     order: Literal["specific", "counts", "median", "variable"] = "specific"
     """what comes first: counts per 10,000 over the gene's mean + 5; counts; counts over the gene's
