@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.tables import Table
-
-
-def scored(name: str) -> str:
-    """The template of a score of an embedding: its mean over splits."""
-    return f"{{{name}_mean:.3f}}"
-
+from benchmarks.tables import Table, mean_if_several
 
 CELLULAR_TABLES = {
     "cellular": Table(
@@ -16,9 +10,8 @@ CELLULAR_TABLES = {
         {
             "named": "{task}",
             "learned by": "{variant}",
-            "accuracy": "{accuracy_mean:.3f}",
-            "macro-F1": "{macro_f1_mean:.3f}",
-            "its SD over splits": "{macro_f1_std:.3f}",
+            "accuracy": mean_if_several("accuracy"),
+            "macro-F1": mean_if_several("macro_f1"),
             "splits": "{n_splits}",
             "cells": "{n_cells:,}",
         },
@@ -47,13 +40,14 @@ CELLULAR_TABLES = {
         {
             "cells": "{data}: {n_cells:,}",
             "embedding": "{method}",
-            "ASW type": scored("asw_type"),
-            "ASW batch (BRAS)": scored("asw_batch"),
-            "iLISI": scored("ilisi"),
-            "kBET": scored("kbet"),
-            "NMI": scored("nmi"),
-            "ARI": scored("ari"),
-            "overall": scored("overall"),
+            "ASW type": mean_if_several("asw_type"),
+            "ASW batch (BRAS)": mean_if_several("asw_batch"),
+            "iLISI": mean_if_several("ilisi"),
+            "kBET": mean_if_several("kbet"),
+            "NMI": mean_if_several("nmi"),
+            "ARI": mean_if_several("ari"),
+            "overall": mean_if_several("overall"),
+            "splits": "{n_splits}",
         },
     ),
 }

@@ -12,12 +12,12 @@ MEAN = "{%s_mean:.3f} ± {%s_std:.3f}"  # of a metric, over splits
 class Table:
     """Rows of a record as they stand: headings of columns, and what is written into each.
 
-    record: its name; columns: heading -> template of ``str.format`` over a row's values; only: as
-    of ``CrossTable``.
+    record: its name; columns: heading -> template of ``str.format`` over a row's values, or
+    several, of which the first counts that has all its values; only: as of ``CrossTable``.
     """
 
     record: str
-    columns: dict[str, str]
+    columns: dict[str, str | tuple[str, ...]]
     only: tuple[str, ...] = ()
 
     def lines(self, rows: list[dict]) -> list[list[str]]:
@@ -57,8 +57,13 @@ def chosen(rows: list[dict], only: tuple[str, ...]) -> list[dict]:
     return [row for row in rows if not only or row[only[0]] == only[1]]
 
 
-def filled(template: str, row: dict) -> str:
-    """A template with a row's values; empty where one of them is missing."""
+def filled(template: str | tuple[str, ...], row: dict) -> str:
+    """A template with a row's values; empty where one of them is missing.
+
+    Of several the first that is not empty.
+    """
+    if isinstance(template, tuple):
+        return next((text for each in template if (text := filled(each, row))), "")
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
     if any(row.get(name) is None for name in names):
         return ""
@@ -68,3 +73,8 @@ def filled(template: str, row: dict) -> str:
 def mean(metric: str) -> str:
     """The template of a metric's mean and standard deviation."""
     return MEAN % (metric, metric)
+
+
+def mean_if_several(metric: str) -> tuple[str, str]:
+    """The same, or the one value of a single split, which has no deviation."""
+    return mean(metric), f"{{{metric}_mean:.3f}}"

@@ -62,3 +62,21 @@ def test_the_same_seed_draws_the_same_batches():
     first, again, other = batches(), batches(), batches(seed=1)
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert any(len(a) != len(b) or (a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_drawing_by_n_to_the_half_is_weighting_by_n_to_the_minus_half():
+    """The mean loss over such batches is that over all cells with the weights n^-1/2.
+
+    That holds up to what the least number of cells adds for the rarest types, which is none here.
+    """
+    codes = np.repeat(np.arange(3), [900, 225, 36])
+    loss = np.random.default_rng(5).random(len(codes)) + codes
+    weights = np.bincount(codes)[codes] ** -0.5
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate(
+        [np.concatenate(balanced_batches(codes, 102, 0.5, 0, rng)) for _ in range(40)]
+    )
+    assert loss[drawn].mean() == pytest.approx(np.average(loss, weights=weights), rel=0.01)
+    times = np.bincount(drawn, minlength=len(codes)) / weights
+    per_type = [times[codes == code].mean() for code in range(3)]
+    assert per_type == pytest.approx([np.mean(per_type)] * 3, rel=0.03)
