@@ -2,7 +2,8 @@
 
     python -m benchmarks.embedding                       # ifnb by condition, studies joined
     python -m benchmarks.embedding --methods PCA cellular --n-splits 1
-    python -m benchmarks.embedding --record              # also docs/records and docs/images
+    python -m benchmarks.embedding --record              # also docs/records and docs/images, where
+                                                         # rows that were not measured stay
 
 Every method learns from training cells (70 %) of all batches; test cells, which it has not seen,
 are embedded and judged by scib-metrics (Luecken et al. 2022, doi 10.1038/s41592-021-01336-8;
@@ -29,7 +30,8 @@ from benchmarks.embedded.methods import METHODS, QUICK, embed, key_of_embedding
 from benchmarks.embedded.scib import COLUMNS, scores_of
 from benchmarks.kept import kept_path, key_of
 from benchmarks.leaving_out.cells import IFNB, PBMC3K, SORTED, at_common_level
-from benchmarks.records import write_record
+from benchmarks.records import FOLDER as RECORDS
+from benchmarks.records import read_record, write_record
 from cellclassifier.data.features import log_normalize, total_counts
 from cellclassifier.data.options import CellsOptions
 from cellclassifier.data.read import read_cells
@@ -86,7 +88,21 @@ def main(config: Config) -> None:
     table = over_splits(pd.DataFrame(rows))
     print_table("embedding: held-out cells", table.round(3))
     if config.record:
-        print(write_record("embedding", COMMAND, table, seeds, files))
+        print(write_record("embedding", COMMAND, *with_recorded(table, seeds, files)))
+
+
+def with_recorded(
+    table: pd.DataFrame, seeds: list[int], files: dict[str, dict]
+) -> tuple[pd.DataFrame, list[int], dict[str, dict]]:
+    """What was measured, and what the record holds of data and methods that were not measured."""
+    if not (RECORDS / "embedding.json").exists():
+        return table, seeds, files
+    known = read_record("embedding")
+    rows = pd.concat([table, pd.DataFrame(known["rows"])])
+    rows = rows.drop_duplicates(["data", "method"])
+    rows = rows.assign(place=rows["method"].map([*METHODS].index))
+    rows = rows.sort_values(["data", "place"]).drop(columns="place")
+    return rows, sorted({*seeds, *known["seeds"]}), known["data"] | files
 
 
 def cells_of(name: str) -> ad.AnnData | None:
