@@ -94,7 +94,7 @@ def _draw(axes: Axes, table: pd.DataFrame, color: str) -> None:
     axes.errorbar(
         table["confidence"], share, error, color=color, marker="o", markersize=7, linewidth=2
     )
-    axes.set(xlim=(0, 1.04), ylim=(0, 1.04), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+    axes.set(xlim=(0, 1.04), ylim=(0, 1.04), xticks=(0, 0.5, 1), yticks=(0.5, 1))
     axes.set_aspect("equal")
     axes.spines[["top", "right"]].set_visible(False)
 
