@@ -22,6 +22,7 @@ from cellclassifier.report.texts import (
     seconds,
 )
 
+DASH = "–\N{WORD JOINER}"  # at which no line ends
 HEADER = ("method", "macro-F1", "95 %", "accuracy", "MCC", "calib. error", "fit", "by, splits", "")
 HOW_SURE = "The confidence of every cell is in predictions/, and annotate writes it for new cells."
 
@@ -49,7 +50,7 @@ def score_table(found: Found, scores: Scores) -> Table:
             (
                 in_a_line(method).replace(" ", SPACE),
                 f"{scores.value(method, 'macro_f1'):.3f}",
-                f"{low:.2f}–{high:.2f}",
+                f"{low:.2f}{DASH}{high:.2f}",
                 f"{scores.value(method, 'accuracy'):.3f}",
                 f"{scores.value(method, 'mcc'):.3f}",
                 f"{scores.value(method, 'ece'):.3f}",
