@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cellclassifier.data.augment import thinned_to
+from cellclassifier.data.gene_counts import GeneCounts, total_counts
 from cellclassifier.data.lineages import relatives_of
 from cellclassifier.errors import InputError
 
@@ -62,7 +64,10 @@ def swapped_labels(labels: np.ndarray, share: float, rng: np.random.Generator) -
 
 
 def without_genes(cells: ad.AnnData, share: float, rng: np.random.Generator) -> ad.AnnData:
-    """A file that lacks a share of the genes."""
+    """A file that lacks a share of the genes.
+
+    From the same state of ``rng`` a larger share lacks those of a smaller one, and more.
+    """
     missing = rng.permutation(cells.n_vars)[: round(share * cells.n_vars)]
     kept = np.setdiff1d(np.arange(cells.n_vars), missing)
     return cells[:, kept].copy()
@@ -73,14 +78,15 @@ def with_fewer_counts(cells: ad.AnnData, share: float, rng: np.random.Generator)
 
     A cell of which nothing is left keeps its largest count.
     """
-    counts = sp.csr_matrix(cells.X, copy=True)
-    kept = rng.binomial(np.rint(counts.data).astype(np.int64), share).astype(np.float32)
+    counts = sp.csr_matrix(cells.X)
+    whole = GeneCounts(counts, total_counts(counts), np.ones(cells.n_vars, dtype=bool))
+    left = thinned_to(whole, np.full(cells.n_obs, share), rng).counts
+    kept = left.data
     starts = counts.indptr[:-1][np.diff(counts.indptr) > 0]
     sums = np.add.reduceat(kept, starts) if len(starts) else np.zeros(0)
     for start in starts[sums == 0]:
         end = counts.indptr[np.searchsorted(counts.indptr, start, side="right")]
         largest = start + int(counts.data[start:end].argmax())
         kept[largest] = counts.data[largest]
-    counts.data = kept
-    counts.eliminate_zeros()
-    return ad.AnnData(counts, obs=cells.obs.copy(), var=cells.var.copy())
+    left.eliminate_zeros()
+    return ad.AnnData(left, obs=cells.obs.copy(), var=cells.var.copy())

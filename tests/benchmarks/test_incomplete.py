@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from trained_models import known_cells, trained
 
-from benchmarks.incomplete import (
-    DEPTH,
-    MISSING,
-    curves_of,
-    incomplete,
-    recorded,
-    summarized,
-    ways_to_fill,
-)
+from benchmarks.incomplete import curves_of, recorded, summarized
+from benchmarks.losing import answers
+from benchmarks.losing.answers import Asked, answered, ways_to_fill
+from benchmarks.losing.cells import DEPTH, MISSING, incomplete
+from benchmarks.losing.far import GENES, far_of
+from cellclassifier.annotation.predict import annotate_chunk
+from cellclassifier.models.baselines.recipes import RECIPES
+from cellclassifier.models.methods import make_method
+from cellclassifier.models.spoticell.options import SpoticellOptions
 
 
 def lost(seed: int = 1):
@@ -66,7 +67,7 @@ def test_ways_to_fill_leave_the_model_as_it_was():
 def test_figures_are_means_over_draws_then_over_splits():
     rows = [
         {"method": method, "lost": "genes", "share": share, "draw": draw, "split": split}
-        | {"macro_f1": 0.9 - share / 2 - 0.1 * split - 0.02 * draw, "accuracy": 0.9, "refused": 0.1}
+        | {"macro_f1": 0.9 - share / 2 - 0.1 * split - 0.02 * draw, "accuracy": 0.9}
         for method in ("a", "b, missing as zeros")
         for share in (0.0, 0.5)
         for draw in (0, 1)
@@ -78,3 +79,35 @@ def test_figures_are_means_over_draws_then_over_splits():
     np.testing.assert_allclose(first["macro_f1_std"], 0.1 / np.sqrt(2))
     assert curves_of(table)["method"].unique().tolist() == ["a"]
     assert recorded(table)["shown"].tolist()[:2] == ["0% missing", "50% missing"]
+
+
+def test_what_is_far_is_what_annotation_tells():
+    model, cells = trained("logistic_regression"), known_cells(seed=5)[:, ::2].copy()
+    table = annotate_chunk(model, cells).table
+    found = far_of(model.type_profiles_, model.align(cells))
+    np.testing.assert_array_equal(found, table["far"])
+    np.testing.assert_array_equal(~found, table["known"])
+
+
+@pytest.mark.parametrize("genes", GENES, ids=str)
+def test_methods_look_at_the_genes_that_they_are_measured_by(genes):
+    for method in GENES[genes]:
+        model = make_method(method)
+        recipe = getattr(model, "recipe", None) or RECIPES.get(method)
+        if recipe is not None:
+            assert (recipe.features.n_genes, recipe.features.selection) == genes
+        else:
+            options = model.options or SpoticellOptions()
+            assert (options.n_genes, "anova") == genes
+
+
+def test_answers_are_measured_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(answers, "FOLDER", tmp_path)
+    asked = Asked(known_cells(), draws=1)
+    first = answered(asked, "forest", 1, lambda: make_method("random_forest", 1, quick=True))
+    monkeypatch.setattr(answers, "measured", None)
+    again = answered(asked, "forest", 1, lambda: make_method("random_forest", 1, quick=True))
+    pd.testing.assert_frame_equal(first, again)
+    assert len(first) == len(MISSING) + len(DEPTH)
+    whole = first[first["share"].eq(1) | first["share"].eq(0)]
+    assert whole["macro_f1"].nunique() == 1

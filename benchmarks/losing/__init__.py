@@ -1,0 +1,1 @@
+"""Cells that lose genes or counts, and what is left of a model's answers then."""
