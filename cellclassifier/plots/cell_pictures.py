@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.patches import Circle
+from matplotlib.patches import Rectangle
 
+from cellclassifier.plots.against_time import spread_out
 from cellclassifier.plots.style import plain_text, short, title_above, wrapped
 
 COLUMNS = 4
@@ -66,29 +67,37 @@ def _draw(axes: Axes, pixels: pd.DataFrame, kind: str, name: str) -> AxesImage:
 
 
 def _name_places(axes: Axes, genes: pd.DataFrame, side: int) -> None:
-    """A ring around every gene's place, its name beside it, towards the middle."""
-    radius, gap = side / 22, side / 10
-    height = gap / 3
-    for column, row, symbol in genes[["column", "row", "gene_symbol"]].itertuples(index=False):
-        axes.add_patch(Circle((column, row), radius, fill=False, color="black", linewidth=1.5))
-        is_left = column < side / 2
-        height = min(max(row, height), side - gap / 2)
-        axes.text(
-            column + (1 if is_left else -1) * radius * 1.4,
-            height,
+    """A frame around every gene's pixel and a line to its name, towards the middle."""
+    places = zip(genes["column"], genes["row"], genes["gene_symbol"], strict=True)
+    heights = _heights(genes["row"].to_numpy(float), side)
+    for (column, row, symbol), height in zip(places, heights, strict=True):
+        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.5, zorder=3)
+        axes.add_patch(frame).set_clip_on(False)  # nor is it cut at the picture's edge
+        towards = 1 if column < side / 2 else -1
+        axes.annotate(
             short(str(symbol)),
-            ha="left" if is_left else "right",
+            (column + towards / 2, row),
+            (column + towards * side / 9, height),
+            ha="left" if towards == 1 else "right",
             va="center",
             fontsize=11,
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.85, "linewidth": 0},
+            arrowprops={"arrowstyle": "-", "linewidth": 1, "shrinkA": 0, "shrinkB": 0},
         )
-        height += gap
+
+
+def _heights(rows: np.ndarray, side: int) -> np.ndarray:
+    """Where names stand: near their rows, which ascend, none upon another or over the edge."""
+    gap, place = side / 10, np.arange(len(rows))
+    first = gap / 2 - 0.5 + gap * place
+    last = side - 0.5 - gap / 2 - gap * place[::-1]
+    return -spread_out(-np.clip(rows, first, last), gap)
 
 
 def _title(table: pd.DataFrame, n_types: int, data: str) -> str:
     n_genes = len(table[["row", "column"]].drop_duplicates())
     return (
         f"What types look like: the mean pictures of {n_types} types and one cell, "
-        f"{n_genes:,} genes at fixed places.\nTraining cells of {data}. Rings: genes that stand "
+        f"{n_genes:,} genes at fixed places.\nTraining cells of {data}. Framed: genes that stand "
         "out in a type. Grey: no gene, or taken away."
     )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from figures import texts_of
 
-from cellclassifier.plots.cell_pictures import pictures
+from cellclassifier.plots.cell_pictures import _heights, pictures
 from cellclassifier.plots.losses import score_against_losses
 
 
@@ -35,6 +35,14 @@ def test_pictures_show_every_gene_at_its_place_and_name_the_markers():
     assert np.isnan(whole[2, 2]) and np.isnan(half).sum() == 5
     assert sum(text.get_text() == "G4" for axes in shown for text in axes.texts) == 4
     assert "8 genes" in figure.get_suptitle() and "2 types" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("rows", [[0, 0], [7, 8], [29, 29], [3, 20], [0, 0, 28, 29], []])
+def test_names_of_genes_stand_near_them_none_upon_another_none_outside(rows):
+    heights = _heights(np.array(rows, dtype=float), 30)
+    assert (np.diff(heights) > 2.99).all()
+    assert ((heights > 0.9) & (heights < 28.1)).all()
+    assert np.abs(heights - rows).max(initial=0) < 5
 
 
 def test_scores_stand_at_the_ends_of_the_lines_none_upon_another():
