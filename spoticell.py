@@ -29,7 +29,12 @@ from typing import TYPE_CHECKING
 
 from cellclassifier import cli, data, models, plots, protocol
 from cellclassifier.data.options import CellsOptions
-from cellclassifier.models.spoticell.options import METHODS, QUICK_EPOCHS, SpoticellOptions
+from cellclassifier.models.spoticell.options import (
+    METHODS,
+    PICTURED,
+    QUICK_EPOCHS,
+    SpoticellOptions,
+)
 from cellclassifier.options import RunOptions, decided, require_positive
 from cellclassifier.protocol.options import SplitOptions
 
@@ -75,12 +80,10 @@ def main(config: Config) -> pd.DataFrame:
         checkpoints = run.checkpoints(method, split)
         model = models.SpoticellClassifier(options, method, split, checkpoints)
         result = protocol.evaluate(model, cells, parts[split], split)
-        train = cells[(parts[split] == "train").to_numpy()]
-        tables = {
-            "history": model.history_,
-            "layout": model.layout(),
-            "pictures": models.picture_table(model, train),
-        }
+        tables = {"history": model.history_}
+        if options.network in PICTURED:
+            train = cells[(parts[split] == "train").to_numpy()]
+            tables |= {"layout": model.layout(), "pictures": models.picture_table(model, train)}
         tables = {name: table.assign(split=split) for name, table in tables.items()}
         run.keep(result, **tables, facts=facts_of(model, split))
 
@@ -108,18 +111,19 @@ def write_tables(run: protocol.Run, methods: list[str]) -> None:
             method=method, split=split
         )
         for method in methods
-        for split, test, types in test_answers(run, method)
+        for split, test, types in scored_cells(run, method)
     ]
     table = pd.concat(scores)
     run.output.csv("spoticell/hierarchy", table[["method", "split", *table.columns[:-2]]])
     history = pd.concat([run.table("history", name).assign(method=name) for name in methods])
     run.output.csv("spoticell/history", history[["method", "split", *history.columns[:-2]]])
-    run.output.csv("spoticell/layout", of_first_split(run, "layout", methods[0]))
+    if run.config.network in PICTURED:
+        run.output.csv("spoticell/layout", of_first_split(run, "layout", methods[0]))
     facts = pd.concat([run.table("facts", name) for name in methods])
     run.record.content["training"] = facts.to_dict("records")
 
 
-def test_answers(run: protocol.Run, method: str) -> Iterator[tuple[int, pd.DataFrame, list[str]]]:
+def scored_cells(run: protocol.Run, method: str) -> Iterator[tuple[int, pd.DataFrame, list[str]]]:
     """Every split's test cells and their predictions, and all types."""
     for split in run.splits:
         rows = run.output.read_predictions(method, [split])
@@ -133,11 +137,11 @@ def of_first_split(run: protocol.Run, name: str, method: str) -> pd.DataFrame:
 
 
 def draw(run: protocol.Run, summary: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    """The figures of all methods, and the pictures."""
+    """The figures of all methods, and the pictures of a network that looks at any."""
     yield from plots.comparison_figures(run, summary)
-    first = METHODS[run.config.network]
-    pictures = of_first_split(run, "pictures", first)
-    yield "spoticell_pictures", plots.pictures(pictures, run.source["file"])
+    if run.config.network in PICTURED:
+        pictures = of_first_split(run, "pictures", METHODS[run.config.network])
+        yield "spoticell_pictures", plots.pictures(pictures, run.source["file"])
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@ from cellclassifier.models.missing_genes import EXPECTED_FILE, MOST_CELLS, Expec
 from cellclassifier.models.neural.device import choose_device, one_thread
 from cellclassifier.models.neural.loop import train
 from cellclassifier.models.neural.weights import WEIGHTS, fill, save_weights
+from cellclassifier.models.spoticell.evidence import Evidence
 from cellclassifier.models.spoticell.layout import places_of, side_of
 from cellclassifier.models.spoticell.losses import loss_of
 from cellclassifier.models.spoticell.network import KINDS
-from cellclassifier.models.spoticell.options import NETWORKS, SpoticellOptions
+from cellclassifier.models.spoticell.options import NETWORKS, PICTURED, SpoticellOptions
 from cellclassifier.models.spoticell.task import IncompleteCells, scores_of
 from cellclassifier.models.spoticell.values import Values, typical
 from cellclassifier.protocol.single_label import SingleLabel
@@ -36,15 +37,16 @@ class SpoticellClassifier(GeneClassifier):
 
     Genes have fixed places, like ones side by side; counts are thinned and genes taken away while
     it learns, and a gene that a file does not have shows the value that is expected from the
-    others. After ``fit``: ``network_``, ``places_`` (the pixel of every gene, row by row),
-    ``history_`` (a row per epoch).
+    others. What the counts say by themselves, as naive Bayes has it, is weighed by how many they
+    are. After ``fit``: ``network_``, ``places_`` (the pixel of every gene, row by row; in their
+    own order where no picture is looked at), ``history_`` (a row per epoch).
 
     method: "spoticell" for the network of the options, "spoticell_mlp" for the same genes without
     a picture; seed: of weights, draws and layout; checkpoints: folder for checkpoints, from
     which an interrupted fit goes on, temporary if None.
     """
 
-    version = 1
+    version = 2
     packages = ("numpy", "torch", "safetensors")
 
     def __init__(
@@ -68,8 +70,15 @@ class SpoticellClassifier(GeneClassifier):
         self.genes_ = features.genes_
         known = GeneCounts.of(cells, self.genes_)
         seen = features.transform(known[:: -(-len(known) // MOST_CELLS)])
-        self.values_ = Values(features, ExpectedValues.learn(seen), typical(known.totals))
-        self.places_ = places_of(seen, self.genes_, options.order, self.seed)
+        self.values_ = Values(
+            features,
+            ExpectedValues.learn(seen),
+            Evidence.learn(known.counts, targets.codes, len(targets.names)),
+            typical(known.totals),
+        )
+        self.places_ = np.arange(len(self.genes_))
+        if options.network in PICTURED:
+            self.places_ = places_of(seen, self.genes_, options.order, self.seed)
         self.loss_ = loss_of(options.loss, targets.names, options.label_smoothing)
         self._choose(options)
         held_out = validation and (
@@ -94,7 +103,13 @@ class SpoticellClassifier(GeneClassifier):
 
     def _new_network(self, dropout: float = 0.0) -> nn.Module:
         places = torch.from_numpy(self.places_)
-        return KINDS[self.kind_](places, side_of(len(places)), self.loss_.n_out, dropout)
+        return KINDS[self.kind_](
+            places,
+            side_of(len(places)),
+            self.loss_.n_out,
+            len(self.values_.evidence.profiles),
+            dropout,
+        )
 
     def _outputs(self, cells: GeneCounts) -> Outputs:
         with one_thread():
@@ -124,8 +139,13 @@ class SpoticellClassifier(GeneClassifier):
     def _save_parts(self, folder: Path) -> dict:
         save_weights(self.network_, folder)
         self.values_.expected.save(folder / EXPECTED_FILE)
-        arrays = {"places": self.places_, "scale": self.values_.features.scale_}
-        np.savez(folder / PICTURE_FILE, **arrays, typical_total=self.values_.typical_total)
+        arrays = {
+            "places": self.places_,
+            "scale": self.values_.features.scale_,
+            "profiles": self.values_.evidence.profiles,
+            "typical_total": self.values_.typical_total,
+        }
+        np.savez(folder / PICTURE_FILE, **arrays)
         return {"network": self.kind_, "loss": self.loss_name_}
 
     @classmethod
@@ -134,15 +154,17 @@ class SpoticellClassifier(GeneClassifier):
         if kind not in NETWORKS or loss not in ("leaves", "bce"):
             raise InputError(f"{folder}/model.json names no network of Spoticell: train again")
         model = cls(SpoticellOptions(network=kind, loss=loss), str(description["method"]))
-        n_genes = len(description["genes"])
+        n_types, n_genes = len(description["types"]), len(description["genes"])
         try:
-            places, scale, total = _picture(folder / PICTURE_FILE, n_genes)
+            picture = _picture(folder / PICTURE_FILE, n_types, n_genes)
             expected = ExpectedValues.load(folder / EXPECTED_FILE, n_genes)
         except ValueError as error:
             raise InputError(f"{folder} is damaged ({error}): train and save it again") from error
         features = CountFeatures(n_genes)
-        features.genes_, features.scale_ = np.array(description["genes"]), scale
-        model.values_, model.places_ = Values(features, expected, total), places
+        features.genes_, features.scale_ = np.array(description["genes"]), picture["scale"]
+        evidence, total = Evidence(picture["profiles"]), float(picture["typical_total"])
+        model.values_ = Values(features, expected, evidence, total)
+        model.places_ = picture["places"]
         model.loss_ = loss_of(loss, np.array(description["types"], dtype=str))
         model._choose(model.options)
         with torch.device("meta"):  # no memory before the file is known to hold as much
@@ -152,9 +174,9 @@ class SpoticellClassifier(GeneClassifier):
         return model
 
 
-def _picture(path: Path, n_genes: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Places, scale and typical total; ValueError where they are not those of so many genes."""
-    arrays = read_arrays(path, ("places", "scale", "typical_total"))
+def _picture(path: Path, n_types: int, n_genes: int) -> dict[str, np.ndarray]:
+    """What ``_save_parts`` wrote of so many genes; ValueError where it is something else."""
+    arrays = read_arrays(path, ("places", "scale", "profiles", "typical_total"))
     places, scale = arrays["places"], arrays["scale"]
     if places.shape != (n_genes,) or places.dtype != np.int64 or scale.shape != (n_genes,):
         raise ValueError(f"{path.name}: another number of genes")
@@ -166,7 +188,11 @@ def _picture(path: Path, n_genes: int) -> tuple[np.ndarray, np.ndarray, float]:
         raise ValueError(f"{path.name}: genes without a place of their own")
     if scale.dtype != np.float64 or not (np.isfinite(scale) & (scale > 0)).all():
         raise ValueError(f"{path.name}: a scale that is not above 0")
-    total = arrays["typical_total"]
+    profiles, total = arrays["profiles"], arrays["typical_total"]
+    if profiles.shape != (n_types, n_genes) or profiles.dtype != np.float32:
+        raise ValueError(f"{path.name}: profiles of other types or genes")
+    if not (np.isfinite(profiles) & (profiles > 0)).all():
+        raise ValueError(f"{path.name}: profiles that are not above 0")
     if total.shape != () or total.dtype != np.float64 or not 1 <= total < np.inf:
         raise ValueError(f"{path.name}: no library size")
-    return places, scale, float(total)
+    return arrays

@@ -1,4 +1,8 @@
-"""Networks that look at the picture of a cell, and one that does not."""
+"""Networks that look at the picture of a cell, and one that does not.
+
+All are given values and trust of every gene, (B, n_genes), and the evidence of counts for every
+type, (B, n_types + 1), as ``values`` and ``evidence`` have them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ PATCH = 8  # pixels along each side of what the transformer takes for a word
 WIDTHS = (24, 48, 64)  # channels of the convolutions, each of which halves the picture
 TOKEN_WIDTH, KEPT_OF_TOKEN = 64, 16
 HIDDEN = 128
+WEIGHING = 64  # units that weigh the evidence of counts by how many they are
 
 
 class Picture(nn.Module):
@@ -71,7 +76,7 @@ class Patches(nn.Module):
 class Fingerprint(nn.Module):
     """Convolutions and patches of the picture, fused, beside a straight way from every pixel."""
 
-    def __init__(self, places: torch.Tensor, side: int, n_out: int, dropout: float):
+    def __init__(self, places: torch.Tensor, side: int, n_out: int, n_types: int, dropout: float):
         super().__init__()
         self.n_out = n_out
         self.picture = Picture(places, side)
@@ -80,12 +85,14 @@ class Fingerprint(nn.Module):
         self.fuse = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(2 * HIDDEN, n_out))
         self.straight = nn.Linear(side**2, n_out)
         nn.init.zeros_(self.straight.weight)
+        self.counted = counted(n_types, n_out)
 
-    def forward(self, values: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+    def forward(self, values, trust, evidence) -> torch.Tensor:
         """Scores, (B, n_out)."""
         picture = self.picture(values, trust)
         looked = torch.cat([self.convolutions(picture), self.patches(picture)], dim=1)
-        return self.fuse(looked) + self.straight(picture[:, 0].flatten(1))
+        straight = self.straight(picture[:, 0].flatten(1))
+        return self.fuse(looked) + straight + self.counted(evidence)
 
 
 class Residual(nn.Module):
@@ -113,7 +120,7 @@ class Documented(nn.Module):
     The transformer's words are the pooled picture's pixels, so that it sees all of it.
     """
 
-    def __init__(self, places: torch.Tensor, side: int, n_out: int, dropout: float):
+    def __init__(self, places: torch.Tensor, side: int, n_out: int, n_types: int, dropout: float):
         super().__init__()
         self.n_out = n_out
         self.picture = Picture(places, side)
@@ -132,7 +139,7 @@ class Documented(nn.Module):
         )
         self.head = nn.Linear(64, n_out)
 
-    def forward(self, values: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+    def forward(self, values, trust, evidence) -> torch.Tensor:
         """Scores, (B, n_out)."""
         picture = self.picture(values, trust)
         more = -picture.shape[-1] % 8
@@ -147,7 +154,7 @@ class Documented(nn.Module):
 class Mlp(nn.Module):
     """The same genes without a picture: one hidden layer."""
 
-    def __init__(self, places: torch.Tensor, side: int, n_out: int, dropout: float):
+    def __init__(self, places: torch.Tensor, side: int, n_out: int, n_types: int, dropout: float):
         super().__init__()
         self.n_out = n_out
         self.body = nn.Sequential(
@@ -156,10 +163,16 @@ class Mlp(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(HIDDEN, n_out),
         )
+        self.counted = counted(n_types, n_out)
 
-    def forward(self, values: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+    def forward(self, values, trust, evidence) -> torch.Tensor:
         """Scores, (B, n_out)."""
-        return self.body(torch.cat([values, trust], dim=1))
+        return self.body(torch.cat([values, trust], dim=1)) + self.counted(evidence)
+
+
+def counted(n_types: int, n_out: int) -> nn.Sequential:
+    """From evidence of counts, and how many they are, to scores."""
+    return nn.Sequential(nn.Linear(n_types + 1, WEIGHING), nn.ReLU(), nn.Linear(WEIGHING, n_out))
 
 
 KINDS = {"fingerprint": Fingerprint, "documented": Documented, "mlp": Mlp}

@@ -9,6 +9,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.models.neural.options import TrainingOptions, require_at_least
 
 NETWORKS = ("fingerprint", "documented", "mlp")
+PICTURED = ("fingerprint", "documented")  # networks that look at a picture
 ORDERS = ("similarity", "alphabetical", "random")
 METHODS = {  # of each network, the name in tables
     "fingerprint": "spoticell",
@@ -73,6 +74,7 @@ class SpoticellOptions(TrainingOptions):
         """Raise InputError for a value out of range."""
         super().check()
         require_at_least(self, 1, "n_genes")
+        require_at_least(self, 2, "batch_size")  # batches are normalised
         if self.n_genes > MOST_GENES:
             raise InputError(f"--n-genes {self.n_genes}: expected at most {MOST_GENES:,}")
         for name, least, most in (("thin", LEAST_THIN, 1.0), ("drop_genes", 0.0, 0.99)):

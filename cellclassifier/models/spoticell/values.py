@@ -12,6 +12,7 @@ from cellclassifier.data.features import CountFeatures
 from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.models.missing_genes import ExpectedValues
 from cellclassifier.models.neural.task import Inputs
+from cellclassifier.models.spoticell.evidence import Evidence
 
 LARGEST_VALUE = 5.0  # standard deviations from the mean
 TRUST = (0.1, 1.5)  # least and most, of genes that are not missing
@@ -21,12 +22,13 @@ TRUST = (0.1, 1.5)  # least and most, of genes that are not missing
 class Values:
     """Log-normalised expression in standard deviations from the training mean.
 
-    features: log-normalised and divided by the standard deviation; expected: of those;
-    typical_total: geometric mean of the training cells' library sizes.
+    features: log-normalised and divided by the standard deviation; expected: of those; evidence:
+    of counts for every type; typical_total: geometric mean of the training cells' library sizes.
     """
 
     features: CountFeatures
     expected: ExpectedValues
+    evidence: Evidence
     typical_total: float
 
     def filled(self, cells: GeneCounts, present: np.ndarray) -> sp.csr_matrix:
@@ -36,7 +38,7 @@ class Values:
         return self.expected.fill(self.features.transform(some), present)
 
     def inputs(self, cells: GeneCounts, present: np.ndarray) -> Inputs:
-        """What a network takes: values and trust, (n_cells, n_genes) float32.
+        """What a network takes: values and trust, (n_cells, n_genes) float32, and evidence.
 
         Trust is 0 where a gene is missing; else 1 in a cell of typical library size, and half of
         that in one of a tenth of it.
@@ -45,7 +47,9 @@ class Values:
         np.clip(values, -LARGEST_VALUE, LARGEST_VALUE, out=values)
         depth = np.log10(np.maximum(cells.totals, 1) / self.typical_total)
         trust = np.clip(1 + depth / 2, *TRUST).astype(np.float32)[:, None] * present
-        return {"values": torch.from_numpy(values), "trust": torch.from_numpy(trust)}
+        evidence = self.evidence.of(cells.counts, present)
+        found = {"values": values, "trust": trust, "evidence": evidence}
+        return {name: torch.from_numpy(array) for name, array in found.items()}
 
 
 def typical(totals: np.ndarray) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from scipy.stats import multinomial
 from torch.nn.functional import cross_entropy
 from trained_models import known_cells
 
@@ -15,12 +17,15 @@ from cellclassifier.data.gene_counts import GeneCounts
 from cellclassifier.errors import InputError
 from cellclassifier.interface import Classifier
 from cellclassifier.model_folder import seal
+from cellclassifier.models.spoticell import classifier
 from cellclassifier.models.spoticell.classifier import PICTURE_FILE, SpoticellClassifier
+from cellclassifier.models.spoticell.evidence import Evidence
 from cellclassifier.models.spoticell.layout import assigned, places_of, side_of
 from cellclassifier.models.spoticell.losses import Leaves, YesOrNo, covers
 from cellclassifier.models.spoticell.network import KINDS, Picture
 from cellclassifier.models.spoticell.options import NETWORKS, ORDERS, SpoticellOptions
 from cellclassifier.models.spoticell.pictures import markers_of, picture_table
+from cellclassifier.models.spoticell.task import IncompleteCells
 
 QUICK = SpoticellOptions(n_genes=40, epochs=3, batch_size=32, learning_rate=0.01, device="cpu")
 DEPTHS = np.array(["CD4 T", "CD8 T", "NK", "T cell"])
@@ -81,8 +86,8 @@ def test_the_picture_shows_every_gene_at_its_place():
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("side", [1, 3, 32])
 def test_networks_take_pictures_of_any_size(kind, side):
-    network = KINDS[kind](torch.arange(side**2), side, 5, dropout=0.1).eval()
-    scores = network(torch.randn(2, side**2), torch.ones(2, side**2))
+    network = KINDS[kind](torch.arange(side**2), side, 5, 4, dropout=0.1).eval()
+    scores = network(torch.randn(2, side**2), torch.ones(2, side**2), torch.randn(2, 5))
     assert scores.shape == (2, 5)
     if side == 32:
         assert sum(weight.numel() for weight in network.parameters()) < 2_300_000
@@ -157,8 +162,54 @@ def test_what_people_are_shown(model):
     assert np.flatnonzero(markers_of(means)[2])[-1] == 3
 
 
+def test_evidence_is_the_likelihood_of_the_counts_of_the_genes_that_are_there():
+    rng = np.random.default_rng(0)
+    counts, codes = rng.poisson(3.0, size=(40, 6)), np.arange(40) % 3
+    evidence = Evidence.learn(sp.csr_matrix(counts), codes, 3)
+    present = np.array([True, True, False, True, False, True])
+    some = counts[:4] * present
+    shares = evidence.profiles[:, present].astype(float)
+    shares /= shares.sum(axis=1, keepdims=True)
+    n = some.sum(axis=1)
+    likelihood = np.array(
+        [[multinomial.logpmf(c[present], c.sum(), p) for p in shares] for c in some]
+    )
+    expected = (likelihood - likelihood.mean(axis=1)[:, None]) / np.sqrt(n + 1)[:, None]
+    found = evidence.of(sp.csr_matrix(some, dtype=np.float32), present)
+    np.testing.assert_allclose(found[:, :3], expected, atol=1e-5)
+    np.testing.assert_allclose(found[:, 3], np.log10(n + 1), rtol=1e-6)
+    empty = evidence.of(sp.csr_matrix((2, 6), dtype=np.float32), np.zeros(6, dtype=bool))
+    assert not empty.any()
+
+
+def test_profiles_of_few_counts_are_those_of_all_cells():
+    counts, codes = np.array([[1, 0], [0, 10**6]]), np.array([0, 1])
+    found = Evidence.learn(sp.csr_matrix(counts), codes, 2).profiles
+    np.testing.assert_allclose(found[0], [1.5 / (10**6 + 2), 1], atol=1e-4)
+    assert (found > 0).all() and found[1, 0] < found[0, 0]
+
+
+@pytest.mark.parametrize("n_cells", [3, 5, 65])
+def test_no_batch_is_a_single_cell(n_cells):
+    task = IncompleteCells.__new__(IncompleteCells)
+    task.n_samples, task.seed, task.options = n_cells, 1, SpoticellOptions(batch_size=2)
+    batches = task.batches(0)
+    assert min(map(len, batches)) >= 2
+    assert sorted(np.concatenate(batches)) == list(range(n_cells))
+
+
+def test_without_a_picture_no_places_are_looked_for(monkeypatch):
+    monkeypatch.setattr(classifier, "places_of", None)
+    cells, options = known_cells(), replace(QUICK, network="mlp", epochs=1)
+    found = SpoticellClassifier(options, "spoticell_mlp", seed=3)
+    found.fit(cells, cells.obs["cell_type"].to_numpy(str))
+    assert found.places_.tolist() == list(range(40))
+
+
 @pytest.mark.parametrize(
-    "damage", ["double", "outside", "short", "scale", "total", "network"], ids=lambda name: name
+    "damage",
+    ["double", "outside", "short", "scale", "total", "profiles", "network"],
+    ids=lambda name: name,
 )
 def test_a_damaged_model_is_refused(model, tmp_path, damage):
     model.save(tmp_path / "m")
@@ -175,6 +226,8 @@ def test_a_damaged_model_is_refused(model, tmp_path, damage):
         arrays["scale"] = -arrays["scale"]
     if damage == "total":
         arrays["typical_total"] = np.array(np.nan)
+    if damage == "profiles":
+        arrays["profiles"][0, 0] = 0
     if damage == "network":
         description["network"] = "another"
     np.savez(path, **arrays)
@@ -192,6 +245,7 @@ def test_a_damaged_model_is_refused(model, tmp_path, damage):
         {"thin": 0},
         {"drop_genes": 1},
         {"dropout": 1},
+        {"batch_size": 1},
     ],
 )
 def test_options_out_of_range(options):
