@@ -28,7 +28,7 @@ import tyro
 
 from benchmarks.common import ROOT, print_table, shared_data
 from benchmarks.data_sets import REPORTED_SEED
-from benchmarks.losing.answers import FOLDER, Asked, answered, path_of
+from benchmarks.losing.answers import FOLDER, Asked, answered, kept
 from benchmarks.losing.far import far_cells
 from benchmarks.records import write_record
 from cellclassifier.annotation.expected import FILE
@@ -90,7 +90,7 @@ def main(config: Config) -> None:
             index="method", columns="share", values="macro_f1"
         )
         print_table(f"incomplete {lost}: macro-F1", wide.round(3))
-    far = with_texts(far_cells(asked, seeds))
+    far = with_texts(far_cells(replace(asked, draws=1), seeds))
     print_table("incomplete far: known cells that are called far", far.round(3))
     figure = score_against_losses(table, "FACS-sorted PBMC", config.n_splits, config.draws)
     if config.record:
@@ -118,9 +118,8 @@ def all_kept(asked: Asked, seeds: list[int]) -> list[pd.DataFrame]:
     for method in EVERY:
         name, less = BRIEF.get(method, (method, {}))
         for seed in seeds:
-            path = path_of(replace(asked, **less), name, seed, made(method, seed))
-            found += [pd.read_csv(path)] if path.exists() else []
-    return found
+            found.append(kept(replace(asked, **less), name, seed, made(method, seed)))
+    return [table for table in found if table is not None]
 
 
 def summarized(table: pd.DataFrame) -> pd.DataFrame:

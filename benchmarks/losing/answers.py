@@ -54,10 +54,16 @@ def path_of(asked: Asked, name: str, seed: int, model: GeneClassifier) -> Path:
     return kept_path(FOLDER, f"{asked.part}-{seed}-{name}", key, ".csv")
 
 
+def kept(asked: Asked, name: str, seed: int, model: GeneClassifier) -> pd.DataFrame | None:
+    """The figures of a model on one split, None where they were not measured."""
+    path = path_of(asked, name, seed, model)
+    return pd.read_csv(path) if path.exists() else None
+
+
 def answered(
     asked: Asked, name: str, seed: int, make: Callable[[], GeneClassifier], again: bool = False
 ) -> pd.DataFrame:
-    """The figures of a model on one split, as they are kept, or measured and kept.
+    """The same, measured and kept where they were not.
 
     make: gives the model, to be fitted; again: measure what is kept, too.
     """
