@@ -124,7 +124,8 @@ def _title(test: pd.DataFrame, pairs: pd.DataFrame, methods: list[str], seconds:
     values = f"{within(METRIC)} {span(test.loc[leading, (METRIC, 'mean')])}"
     if len(leading) == 1:
         best = leading[0]
-        return f"{first_word(best)} scores highest: {values}, in {seconds[best]:,.3g} s"
+        found = f"{first_word(best)} scores highest" if len(methods) > 1 else first_word(best)
+        return f"{found}: {values}, in {seconds[best]:,.3g} s"
     ends = [seconds[leading].idxmin(), seconds[leading].idxmax()]
     costs = (f"{seconds[method]:,.3g} s ({in_a_line(method)})" for method in ends)
     return f"{not_told_apart(leading, methods)} ({values});\nthey take {' to '.join(costs)}"

@@ -14,7 +14,7 @@ from cellclassifier.plots.heatmap import annotated_heatmap
 from cellclassifier.plots.style import COLORS, bare, colors_of_types, plain_text, title_above
 
 BASIS = "X_umap"
-NO_TYPE = "no label"
+NO_TYPE, GREY = "no label", "#A8A8A8"
 MARKERS = "osD^"
 
 
@@ -33,11 +33,12 @@ def cells_by_type_and_file(cells: ad.AnnData, scores: pd.DataFrame) -> Figure:
     obs = cells.obs.astype(str).replace({"cell_type": {"": NO_TYPE}})
     shown = ad.AnnData(obs=obs, obsm={BASIS: cells.obsm[BASIS]})
     panels = list(panels[0])
-    colors = colors_of_types(obs["cell_type"]) if by_type else {}
+    colors = _colors(obs["cell_type"]) if by_type else {}
     if by_type:
         axes = panels[0]
         draw_cells(shown, BASIS, "cell_type", colors, axes)
-        axes.set_title(f"by type ({len(colors)})", fontsize=12, loc="left")
+        n_types = len(colors.keys() - {NO_TYPE})
+        axes.set_title(f"by type ({n_types})", fontsize=12, loc="left")
     if by_file:
         draw_groups(shown, BASIS, obs["file"], panels[-1])
     for axes in panels:
@@ -47,6 +48,12 @@ def cells_by_type_and_file(cells: ad.AnnData, scores: pd.DataFrame) -> Figure:
         names = {name: name for name in colors}
         label_clusters(panels[0], shown.obsm[BASIS], obs["cell_type"].to_numpy(), names, colors)
     return figure
+
+
+def _colors(types: pd.Series) -> dict[str, str]:
+    """Of every type; cells without one are grey."""
+    without = {NO_TYPE: GREY} if (types == NO_TYPE).any() else {}
+    return colors_of_types(types[types != NO_TYPE]) | without
 
 
 def _title(cells: ad.AnnData, scores: dict[str, float]) -> str:

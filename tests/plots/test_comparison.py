@@ -166,6 +166,12 @@ def test_score_against_time_draws_every_method():
     assert axes.get_xscale() == "log"
 
 
+def test_a_method_alone_is_not_the_best():
+    alone = [METHODS[1]]
+    title = score_against_time(summary_of(alone), pairs_of(alone), DATA).get_suptitle()
+    assert "highest" not in title and "macro-F1" in title
+
+
 @pytest.mark.parametrize("seconds", [(1.9, 2.1, 2.2, 2.4), (0.02, 3, 70, 9000), (5, 5, 5, 5)])
 def test_the_axis_of_seconds_has_numbers_to_read(seconds):
     """Ticks were "1, 2" alone, and points in the top fifth."""
