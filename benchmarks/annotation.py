@@ -1,10 +1,13 @@
-"""Annotation: seconds and memory per baseline at full size, and on a file beyond memory.
+"""Annotation: seconds and memory at full size, per baseline, and on files beyond memory.
 
     python -m benchmarks.annotation
+    python -m benchmarks.annotation --no-baselines --record    # the ready model alone; docs/records
 
-Models are those of benchmarks.full_size, trained on the 65,943 simulated cells; the same file is
-annotated, in a process of its own, start-up included. Then .h5ad files of up to 500,000 cells (the
-simulated ones, repeated), stored by rows, are annotated in chunks: memory must not grow with them.
+The ready model names 65,943 cells that are drawn, with replacement, from the sorted ones: as many
+as the full 68k file has, with the genes and counts of real cells. Models of baselines are those of
+benchmarks.full_size, trained on the 65,943 simulated cells; the same file is annotated, in a
+process of its own, start-up included. Then .h5ad files of up to 500,000 cells (the simulated ones,
+repeated), stored by rows, are annotated in chunks: memory must not grow with them.
 """
 
 from __future__ import annotations
@@ -27,13 +30,20 @@ from benchmarks.common import (
     run_measured,
     run_record,
     script,
+    shared_data,
 )
+from benchmarks.leaving_out.cells import SORTED
+from benchmarks.records import write_record
 from cellclassifier.data.cell_source import CellSource
+from cellclassifier.data.digests import sha256
 from cellclassifier.data.open import open_cells
 from cellclassifier.models.baselines.options import METHODS
 from cellclassifier.output.files import atomic_path
 
 CHUNK_VALUES = 2**18  # of an .h5ad: about what anndata's own files have
+COMMAND = "python -m benchmarks.annotation"
+FULL_SIZE, SEED = 65_943, 42  # cells of the 68k file; of the draw
+READY = "ready model"
 MODELS = OUTPUT / "full_size_all" / "models"
 
 
@@ -50,9 +60,27 @@ class Config:
     large_method: str = "logistic_regression"
     """the baseline that annotates the large files"""
 
+    baselines: bool = True
+    """measure the baselines, and files beyond memory"""
+
+    record: bool = False
+    """also write docs/records/annotation_ready.json"""
+
 
 def main(config: Config) -> None:
-    """Print one table per baseline, and one per size of file."""
+    """Print a table of the ready model, one per baseline, and one per size of file."""
+    real = shared_data(SORTED)
+    if real is not None:
+        table = pd.DataFrame([ready_row(resampled(real))])
+        print_table("annotation by the ready model: whole command", table)
+        if config.record:
+            data = {"cells": {"file": SORTED, "sha256": sha256(real)}}
+            print(write_record("annotation_ready", COMMAND, table, [SEED], data))
+    if config.baselines:
+        _measure_baselines(config)
+
+
+def _measure_baselines(config: Config) -> None:
     cells = full_size_cells()
     if not all((MODELS / method / "model.json").exists() for method in config.methods):
         run_measured(script("benchmarks.full_size"))
@@ -62,10 +90,32 @@ def main(config: Config) -> None:
     print_table("annotation in chunks: whole command per size of file", pd.DataFrame(rows))
 
 
+def ready_row(cells: Path) -> dict:
+    """What the ready model needs for a file, and what kind of file that is."""
+    row = measure(READY, cells)
+    source = open_cells(cells)
+    genes = source.whole().nnz / source.n_cells
+    return {"n_genes": len(source.var), "genes_per_cell": round(genes)} | row
+
+
+def resampled(cells: Path, n_cells: int = FULL_SIZE) -> Path:
+    """A cells.npy of as many cells as the full file has, drawn from this one's, made once."""
+    path = OUTPUT / f"resampled_{n_cells}.npy"
+    if not path.exists():
+        source = open_cells(cells)
+        rows = np.random.default_rng(SEED).integers(0, source.n_cells, n_cells)
+        content = {"UMI": sp.csc_matrix(source.counts()[rows])}
+        content["gene_ids"] = source.var.index.to_numpy(str)
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, content, allow_pickle=True)
+    return path
+
+
 def measure(method: str, cells: Path) -> dict:
-    """Annotate a file with a saved model."""
+    """Annotate a file with a saved model, or the ready one."""
     folder = OUTPUT / "annotation"
-    options = ["--model", MODELS / method, "--cells", cells, "--output", folder]
+    model = [] if method == READY else ["--model", MODELS / method]
+    options = [*model, "--cells", cells, "--output", folder]
     measured = run_measured(script("annotate.py", *options))
     record = run_record(folder, "annotate")
     (facts,) = record["files"].values()

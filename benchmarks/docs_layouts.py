@@ -15,9 +15,11 @@ def by_method(metric: str) -> CrossTable:
     return CrossTable("baselines", "data", data, "method", mean(metric))
 
 
-def studies(cell: str) -> CrossTable:
-    """A figure of every method down, studies that were left out across."""
-    return CrossTable("studies", "method", "`{method}`", "study", cell)
+def studies(metric: str, more: str = "") -> CrossTable:
+    """A metric of every method down, with its spread over fits, studies left out across."""
+    mean, spread = f"{{{metric}:.3f}}", f" ± {{{metric}_std:.3f}}"
+    cells = (mean + spread + more, mean + more)
+    return CrossTable("studies", "method", "`{method}`", "study", cells, beside=("fits", "{fits}"))
 
 
 ORIGIN_OF_LABELS = {
@@ -227,12 +229,48 @@ TABLES: dict[str, Table | CrossTable] = {
             "measured at": "{commits}",
         },
     ),
-    "studies_accuracy": studies("{accuracy:.3f}"),
-    "studies_averaged": studies("{averaged_accuracy:.3f}"),
-    "studies_macro_f1": studies("{averaged_macro_f1:.3f}"),
-    "studies_broad": studies("{broad_right:.3f} ({kept:.2f}, {broad_ece:.3f})"),
-    "studies_by_markers": studies("{markers_accuracy:.3f}"),
-    "studies_costs": studies("{cpu_seconds:.0f}"),
+    "studies_accuracy": studies("accuracy"),
+    "studies_averaged": studies("averaged_accuracy"),
+    "studies_macro_f1": studies("averaged_macro_f1"),
+    "studies_broad": studies("broad_right", " ({kept:.2f}, {broad_ece:.3f})"),
+    "studies_by_markers": studies("markers_accuracy"),
+    "studies_costs": CrossTable(
+        "studies", "method", "`{method}`", "study", "{cpu_seconds:.0f}", beside=("fits", "{fits}")
+    ),
+    "studies_certainty": Table(
+        "certainty",
+        {
+            "`--certainty`": "{certainty}",
+            "right, mean of five studies": "{broad_right:.3f}",
+            "of the study with the fewest": "{least_broad_right:.3f}",
+            "keep the name of one type": "{kept:.3f}",
+            "of the study with the fewest ": "{least_kept:.3f}",
+            "calibration error": "{broad_ece:.3f}",
+        },
+    ),
+    "studies_nested": Table(
+        "nested",
+        {
+            "study left out": "{study}",
+            "others among themselves: `augmented_network`": "{augmented_network:.3f}",
+            "averaged": "{augmented_network, averaged:.3f}",
+            "`marker_network`": "{marker_network:.3f}",
+            "averaged ": "{marker_network, averaged:.3f}",
+            "chosen": "{chosen}",
+            "accuracy on the study": "{outer_accuracy:.3f}",
+        },
+    ),
+    "annotation_ready": Table(
+        "annotation_ready",
+        {
+            "cells": "{n_cells:,}",
+            "genes": "{n_genes:,}",
+            "genes a cell has counts of": "{genes_per_cell}",
+            "file, GiB": "{file_gib}",
+            "seconds": "{seconds}",
+            "peak GiB": "{peak_gib:.2f}",
+        },
+    ),
     "strangers": Table(
         "strangers",
         {

@@ -41,7 +41,8 @@ from benchmarks.leaving_out.figure import MEAN, accuracy_of_studies
 from benchmarks.leaving_out.others import CELLTYPIST, OTHERS
 from benchmarks.leaving_out.strangers import strangers
 from benchmarks.leaving_out.trial import LeftOut, opened
-from benchmarks.records import write_record
+from benchmarks.records import FOLDER as RECORDS
+from benchmarks.records import current_commit, read_record, write_record
 from cellclassifier.models.methods import EVERY, require_known
 from cellclassifier.output.files import atomic_path, write_figure
 
@@ -166,6 +167,26 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     return table.assign(fits=list(fits))
 
 
+def with_earlier(table: pd.DataFrame, commit: str) -> pd.DataFrame:
+    """The table, and rows of methods that were recorded before and not measured again.
+
+    commit: of the new rows; those of before keep theirs, which "fits" says.
+    """
+    if not (RECORDS / "studies.json").exists():
+        return table.assign(commit=commit)
+    record = read_record("studies")
+    before = pd.DataFrame(record["rows"])
+    before = before[~before["method"].isin(table["method"])]
+    known = before["commit"] if "commit" in before else record["git_commit"]
+    before = before.assign(commit=known)
+    columns = before["method"], before["n_fits"].astype(int), before["commit"].str[:7]
+    fits = [f"{fits_text(m, n)} ({c})" for m, n, c in zip(*columns, strict=True)]
+    both = pd.concat([table.assign(commit=commit), before.assign(fits=fits)], ignore_index=True)
+    place = {name: number for number, name in enumerate([*EVERY, *OTHERS])}
+    order = both["method"].map(place).argsort(kind="stable")
+    return both.iloc[order].reset_index(drop=True)
+
+
 def fits_text(method: str, n_fits: int) -> str:
     """How many fits there were, and what is special in them."""
     if method in OTHERS:
@@ -182,6 +203,7 @@ def _record(
     """Write docs/records and the figure."""
     seeds = list(range(config.seed, config.seed + config.n_seeds))
     data = {study.name: _described(study) for study in STUDIES}
+    table = with_earlier(table, current_commit())
     print(write_record("studies", COMMAND, table, seeds, data))
     write_figure(FIGURE, accuracy_of_studies(table))
     if found:

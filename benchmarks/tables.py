@@ -31,25 +31,37 @@ class Table:
 class CrossTable:
     """Rows of a record as cells of a table: one value's texts down, another's across.
 
-    down, cell: templates; across: a name of the rows' values, whose texts are the headings; only:
-    a name and the text that rows of this table have there, () for all rows.
+    down, cell: templates (of several cells the first that a row has all values of); across: a name
+    of the rows' values, whose texts are the headings; only: a name and the text that rows of this
+    table have there, () for all rows; beside: heading and template of a column more, of what all
+    rows of a line have in common.
     """
 
     record: str
     heading: str
     down: str
     across: str
-    cell: str
+    cell: str | tuple[str, ...]
     only: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def lines(self, rows: list[dict]) -> list[list[str]]:
         """The cells of the table, headings first."""
         rows = chosen(rows, self.only)
-        texts = {(filled(self.down, r), r[self.across]): filled(self.cell, r) for r in rows}
+        texts = {(filled(self.down, r), r[self.across]): self._text(r) for r in rows}
         down = list(dict.fromkeys(name for name, _ in texts))
         across = list(dict.fromkeys(name for _, name in texts))
         found = [[name, *(texts.get((name, other), "") for other in across)] for name in down]
-        return [[self.heading, *(f"`{name}`" for name in across)], *found]
+        lines = [[self.heading, *(f"`{name}`" for name in across)], *found]
+        if self.beside:
+            heading, template = self.beside
+            common = {filled(self.down, row): filled(template, row) for row in rows}
+            lines = [[line[0], common.get(line[0], heading), *line[1:]] for line in lines]
+        return lines
+
+    def _text(self, row: dict) -> str:
+        cells = [self.cell] if isinstance(self.cell, str) else self.cell
+        return next(filter(None, (filled(cell, row) for cell in cells)), "")
 
 
 def chosen(rows: list[dict], only: tuple[str, ...]) -> list[dict]:

@@ -25,6 +25,7 @@ from cellclassifier import model_folder
 from cellclassifier.annotation.ready import FOLDER
 from cellclassifier.data.cell_types import known_cell_types
 from cellclassifier.models.methods import make_method
+from cellclassifier.models.missing_genes import ExpectedValues
 from cellclassifier.output.files import write_text
 
 METHOD = "marker_network"
@@ -71,6 +72,8 @@ def _train(config: Config) -> None:
     train, val = (cells[rows].copy() for rows in split(cells, config.seed))
     model = make_method(config.method, seed=config.seed, n_genes=config.n_genes)
     model.fit(train, _labels(train), (val, _labels(val)))
+    # Where a file lacks genes, features hold their means: factors take the room of 250 genes.
+    model.expected_ = ExpectedValues.of_means(model.expected_.mean)
     known = known_cell_types()
     model.save(
         config.output,

@@ -11,11 +11,13 @@ from conftest import make_cells
 from benchmarks import studies
 from benchmarks.leaving_out.answers import some_of
 from benchmarks.leaving_out.candidates import nearest_cells, steady_regression
-from benchmarks.leaving_out.cells import split
+from benchmarks.leaving_out.cells import STUDIES, split
+from benchmarks.leaving_out.certainty import certainty_rows, certainty_table
 from benchmarks.leaving_out.figure import MARKS, accuracy_of_studies
 from benchmarks.leaving_out.others import aligned, plain_regression
 from benchmarks.leaving_out.scores import calibration_error, scored, scored_broadly
 from benchmarks.leaving_out.strangers import NOTHING, strangers
+from benchmarks.leaving_out.trial import Answers, LeftOut
 
 TYPES = np.array(["B cell", "CD4-positive, alpha-beta T cell", "CD8-positive, alpha-beta T cell"])
 B, CD4, CD8 = TYPES
@@ -128,3 +130,32 @@ def test_the_figure_has_a_mark_for_every_study():
         "marker network",
         "CellTypist 1.7.1",
     ]
+
+
+def test_rows_that_were_recorded_before_stay_with_their_commit(monkeypatch, tmp_path):
+    columns = ["method", "study", "n_fits", "accuracy"]
+    old = [["gbdt", "p", 1, 0.5], ["celltypist", "p", 1, 0.6], ["marker_network", "p", 1, 0.7]]
+    rows = pd.DataFrame(old, columns=columns).to_dict("records")
+    monkeypatch.setattr(studies, "RECORDS", tmp_path)
+    (tmp_path / "studies.json").touch()
+    before = {"rows": rows, "git_commit": "0123456789"}
+    monkeypatch.setattr(studies, "read_record", lambda name: before)
+    new = pd.DataFrame([["marker_network", "p", 3, 0.8]], columns=columns).assign(fits="3")
+    table = studies.with_earlier(new, "abc").set_index("method")
+    assert table.index.tolist() == ["gbdt", "marker_network", "celltypist"]
+    assert table["fits"].tolist() == ["1 (0123456)", "3", "1, not random (0123456)"]
+    assert table["accuracy"].tolist() == [0.5, 0.8, 0.6]
+    assert table["commit"].tolist() == ["0123456789", "abc", "0123456789"]
+
+
+def test_the_more_certain_a_name_must_be_the_fewer_stay_fine():
+    cells, known = two_studies(120, seed=1), two_studies()
+    types = np.unique(known.obs["cell_type"].astype(str))
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(len(types)), 120)
+    answers = Answers(types, probabilities, probabilities, 1.0)
+    rows = certainty_rows(LeftOut(STUDIES[0], cells, known), answers, seed=1)
+    table = certainty_table(rows)
+    assert table["certainty"].is_monotonic_increasing
+    assert table["kept"].is_monotonic_decreasing
+    assert table["broad_right"].is_monotonic_increasing
+    assert (table["n_fits"] == 1).all()

@@ -90,6 +90,17 @@ def test_a_cross_table_leaves_out_what_was_not_measured():
     assert lines == [["data", "`x`", "`y`"], ["data a", "0.25", "0.5"], ["data b", "", "1.0"]]
 
 
+def test_a_cross_table_writes_what_a_row_has_and_columns_beside():
+    table = CrossTable(
+        "", "data", "{data}", "method", (F1, "{f1_mean}"), beside=("first", "of {data}")
+    )
+    assert table.lines(ROWS) == [
+        ["data", "first", "`x`", "`y`"],
+        ["a", "of a", "0.25 ± 0.125", "0.5"],
+        ["b", "of b", "", "1.00 ± 0.000"],
+    ]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
     for link in LINK.findall(page.read_text()):
