@@ -68,8 +68,9 @@ def _is_whole(row: object) -> bool:
 
 
 def _texts(row: Mapping) -> tuple[str, ...]:
+    own = " (the model learned from it)" if row.get("model_learned_from_it") is True else ""
     return (
-        named(PurePath(str(row.get("file", ""))).name),
+        named(PurePath(str(row.get("file", ""))).name) + own,
         number(row["n_cells"]),
         percent(row["far_share"]),
         percent(row["between_share"]),
