@@ -22,7 +22,7 @@ from cellclassifier.trust.averages import Averages
 SAMPLE_CELLS = 20_000  # of a file, at most, among which neighbours are looked up
 FEWEST_CELLS = 100  # of fewer, 15 neighbours are a good part of the file and of other types
 N_NEIGHBOURS = 15
-N_TIES = 4  # candidates beyond them, that may be as near
+N_TIES = 16  # candidates beyond them, that may be as near
 N_SPACE_GENES = 1500
 N_COMPONENTS = 30
 LEAST_DETECTED = 0.01  # share of the cells that express a gene of the space
