@@ -124,6 +124,7 @@ def measure(method: str, cells: Path) -> dict:
         "n_cells": facts["n_cells"],
         "file_gib": round(cells.stat().st_size / 2**30, 2),
         "seconds": round(measured.seconds, 1),
+        "cpu_seconds": round(measured.cpu_seconds, 1),
         "peak_gib": record["peak_gib"],
         **{name: step["seconds"] for name, step in record["steps"].items()},
     }

@@ -19,7 +19,7 @@ FULL_SIZE = OUTPUT / "simulated" / "cells.npy"
 
 @dataclass(frozen=True)
 class Measured:
-    """A finished command: wall seconds, peak GiB of its largest process, standard output.
+    """A finished command: wall and CPU seconds, peak GiB of its largest process, standard output.
 
     For the root scripts the peak is in their run record: they reset the high-water mark between
     steps, so that the operating system knows the last step's only.
@@ -28,6 +28,7 @@ class Measured:
     seconds: float
     peak_gib: float
     stdout: str
+    cpu_seconds: float
 
 
 def run_measured(command: list[str], cwd: Path | str = ROOT) -> Measured:
@@ -40,7 +41,8 @@ def run_measured(command: list[str], cwd: Path | str = ROOT) -> Measured:
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with exit code {process.returncode}")
     unit = 2**30 if sys.platform == "darwin" else 2**20
-    return Measured(time.perf_counter() - start, usage.ru_maxrss / unit, stdout)
+    seconds, cpu_seconds = time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+    return Measured(seconds, usage.ru_maxrss / unit, stdout, cpu_seconds)
 
 
 def run_record(output: Path, name: str) -> dict:

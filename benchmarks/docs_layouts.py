@@ -268,6 +268,7 @@ TABLES: dict[str, Table | CrossTable] = {
             "genes a cell has counts of": "{genes_per_cell}",
             "file, GiB": "{file_gib}",
             "seconds": "{seconds}",
+            "CPU seconds": "{cpu_seconds}",
             "peak GiB": "{peak_gib:.2f}",
         },
     ),
