@@ -69,6 +69,6 @@ def _draw(axes: Axes, table: pd.DataFrame, means: pd.Series, order: list[str], c
     axes.axvline(GOAL, color="#777777", linestyle=":", linewidth=1.5, zorder=1)
     axes.text(GOAL, -0.75, "goal", ha="center", va="center", color="#555555", fontsize=11)
     axes.set_ylim(-1, len(order) - 0.4)
-    axes.xaxis.set_major_locator(MultipleLocator(0.05))
+    axes.xaxis.set_major_locator(MultipleLocator(0.1))
     axes.grid(axis="y", color="#E4E4E4", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
