@@ -181,7 +181,8 @@ def with_earlier(table: pd.DataFrame, commit: str) -> pd.DataFrame:
     before = before.assign(commit=known)
     columns = before["method"], before["n_fits"].astype(int), before["commit"].str[:7]
     fits = [f"{fits_text(m, n)} ({c})" for m, n, c in zip(*columns, strict=True)]
-    both = pd.concat([table.assign(commit=commit), before.assign(fits=fits)], ignore_index=True)
+    parts = table.assign(commit=commit), before.assign(fits=fits)
+    both = pd.DataFrame([row for part in parts for row in part.to_dict("records")])
     place = {name: number for number, name in enumerate([*EVERY, *OTHERS])}
     order = both["method"].map(place).argsort(kind="stable")
     return both.iloc[order].reset_index(drop=True)
