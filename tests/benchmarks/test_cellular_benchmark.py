@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from trained_models import PARTS, known_cells
 
+from benchmarks import embedding
 from benchmarks.cellular import COARSE, coarse_types, over_splits
 from benchmarks.embedded.methods import cellular, pca
 from cellclassifier.data.cell_types import known_cell_types
@@ -53,3 +54,17 @@ def test_embeddings_are_of_test_cells_that_nothing_was_learned_from():
         found = embed(cells, PARTS, 0, **options)
         assert len(found) == (PARTS == "test").sum()
         np.testing.assert_array_equal(found, embed(changed, PARTS, 0, **options))
+
+
+def test_a_record_keeps_the_embeddings_that_were_not_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding, "RECORDS", tmp_path)
+    new = pd.DataFrame([{"data": "ifnb", "method": "cellular", "ilisi_mean": 0.9}])
+    assert embedding.with_recorded(new, [142], {"ifnb": {}})[0] is new
+    old = [("ifnb", "cellular", 0.1), ("studies", "PCA", 0.2), ("ifnb", "PCA", 0.3)]
+    rows = [dict(zip(("data", "method", "ilisi_mean"), row, strict=True)) for row in old]
+    (tmp_path / "embedding.json").write_text("{}")
+    known = {"rows": rows, "seeds": [143], "data": {"studies": {}}}
+    monkeypatch.setattr(embedding, "read_record", lambda name: known)
+    table, seeds, files = embedding.with_recorded(new, [142], {"ifnb": {}})
+    assert table["ilisi_mean"].tolist() == [0.3, 0.9, 0.2]
+    assert seeds == [142, 143] and set(files) == {"ifnb", "studies"}
