@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anndata as ad
@@ -20,6 +21,9 @@ from cellclassifier.data.safe_pickle.load import load_npy
 matplotlib.use("Agg")
 # Tests compare digits, and a GPU's are others; set before torch looks for one.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# The last digit of a transformer's sums is another one with one thread than with several.
+THREADS = max(2, os.cpu_count() or 1)
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 ROOT = Path(__file__).parent.parent
 # Scripts under test must not look for a server outside this machine: nothing listens on port 9.
 os.environ["CELLCLASSIFIER_MYGENE"] = "http://127.0.0.1:9/v3"
@@ -42,6 +46,14 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         if {"shared", "wheel"} & {*item.fixturenames}:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def threads_of_torch() -> Iterator[None]:
+    """Some options set how many there are; the next test's transformer must not feel it."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope="session")

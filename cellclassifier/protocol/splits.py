@@ -83,9 +83,10 @@ def subset(cells: ad.AnnData, options: SubsetOptions) -> ad.AnnData:
     labels = cells.obs["cell_type"].to_numpy().astype(str)
     if len(np.unique(labels)) < 2:
         lower = " or lower --min-cells-per-type" if options.min_cells_per_type else ""
+        left = f"all cells are {printable(labels[0])!r}" if len(labels) else "none is"
         raise InputError(
-            f"fewer than 2 types are left (all cells are {printable(labels[0])!r}), and a model "
-            f"tells types apart: bring cells of another type{lower}"
+            f"fewer than 2 types are left ({left}), and a model tells types apart: "
+            f"bring cells of another type{lower}"
         )
     if options.max_cells and options.max_cells < cells.n_obs:
         cells = cells[subsample(labels, options.max_cells, options.seed)].copy()

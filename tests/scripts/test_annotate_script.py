@@ -371,7 +371,7 @@ def test_genes_of_another_kind_end_in_one_line(model, tmp_path):
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("error: genes: 0 of the model's 40 found")
+    assert line.startswith("error: Mouse genes? This model is human: genes: 0 of the model's 40")
     assert f"the model has Ensembl ids (first: {IDS[0]})" in line
     assert "the file has gene symbols (first: Mouse0)" in line
     assert files_of(tmp_path) == {"mouse.h5ad"}

@@ -540,7 +540,7 @@ def test_types_missing_in_a_part(cells):
     kept = labels != "NK"
     with pytest.raises(InputError, match=r"no training cell has: NK; .*--min-cells-per-type"):
         classifier().fit(train[kept].copy(), labels[kept], (held_out, held_out_labels))
-    with pytest.raises(InputError, match="at least 2"):
+    with pytest.raises(InputError, match="expected labels of 2 or more, found B"):
         classifier().fit(train, np.full(180, "B"))
 
 
