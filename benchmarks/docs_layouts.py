@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.cellular_layouts import CELLULAR_TABLES
 from benchmarks.comparison_layouts import COMPARISON_TABLES
+from benchmarks.incomplete_layouts import INCOMPLETE_TABLES
 from benchmarks.tables import CrossTable, Table, filled, mean
 
 __all__ = ["TABLES", "CrossTable", "Table", "filled", "mean"]
@@ -33,17 +34,10 @@ ORIGIN_OF_LABELS = {
 }
 
 
-def incomplete(lost: str, score: str = "{macro_f1:.3f}") -> CrossTable:
-    """Scores of cells that have lost genes or counts: methods down, what is left across."""
-    return CrossTable("incomplete", "method", "{method}", "shown", score, ("lost", lost))
-
-
 # Records that a measurement of its own will bring: their tables say so until then.
 NOT_YET_MEASURED = {"comparison", "comparison_time"}
 TABLES: dict[str, Table | CrossTable] = {
-    "incomplete_genes": incomplete("genes"),
-    "incomplete_refused": incomplete("genes", "{refused:.1%}"),
-    "incomplete_counts": incomplete("counts"),
+    **INCOMPLETE_TABLES,
     **CELLULAR_TABLES,
     **COMPARISON_TABLES,
     "baselines_macro_f1": by_method("macro_f1"),

@@ -97,7 +97,7 @@ def _title(table: pd.DataFrame) -> str:
     """What methods keep without half of the genes, or most counts, and what zeros would leave."""
     plain = ~table["method"].str.contains(",")
     found = [
-        f"Without {text}, methods keep {_span(table[plain], lost, share)} macro-F1"
+        f"Without {text}, methods (full lines) keep {_span(table[plain], lost, share)} macro-F1"
         for lost, share, text in LOSSES
         if _at(table[plain], lost, share).size
     ]

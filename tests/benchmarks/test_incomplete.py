@@ -12,9 +12,12 @@ from benchmarks.losing import answers
 from benchmarks.losing.answers import Asked, answered, ways_to_fill
 from benchmarks.losing.cells import DEPTH, MISSING, incomplete
 from benchmarks.losing.far import GENES, far_of
+from benchmarks.records import read_record
+from cellclassifier.annotation.expected import FILE, what_to_expect
 from cellclassifier.annotation.predict import annotate_chunk
+from cellclassifier.data.cell_types import TABLES
 from cellclassifier.models.baselines.recipes import RECIPES
-from cellclassifier.models.methods import make_method
+from cellclassifier.models.methods import EVERY, make_method
 from cellclassifier.models.spoticell.options import SpoticellOptions
 
 
@@ -111,3 +114,16 @@ def test_answers_are_measured_once(tmp_path, monkeypatch):
     assert len(first) == len(MISSING) + len(DEPTH)
     whole = first[first["share"].eq(1) | first["share"].eq(0)]
     assert whole["macro_f1"].nunique() == 1
+
+
+def test_what_annotation_expects_is_what_the_record_has():
+    rows = pd.DataFrame(read_record("incomplete")["rows"])
+    expected = curves_of(rows).reset_index(drop=True)
+    found = pd.read_csv(TABLES / FILE)
+    pd.testing.assert_frame_equal(found, expected)
+    named = dict.fromkeys(EVERY, "of its own")
+    for method in found["method"].unique():
+        assert named.pop(method)
+        whole = rows[(rows["method"] == method) & (rows["share"] == 0)]["macro_f1"].item()
+        assert f"of {whole:.2f} where" in what_to_expect(method, 0.4)
+    assert set(named) <= {"majority", "geneformer"}  # of which nothing is expected

@@ -65,8 +65,8 @@ def test_scores_stand_at_the_ends_of_the_lines_none_upon_another():
         assert (-np.diff(heights) > 0.05).all()
         assert [line.get_linestyle() for line in axes.lines].count("--") == 1
     title = " ".join(figure.get_suptitle().split())
-    assert "Without half of the genes, methods keep 0.79 to 0.80 macro-F1" in title
+    assert "Without half of the genes, methods (full lines) keep 0.79 to 0.80 macro-F1" in title
     assert "(0.40 where missing genes count as zeros)" in title
-    assert "Without 90 % of the counts, methods keep 0.69 to 0.70 macro-F1" in title
+    assert "Without 90 % of the counts, methods (full lines) keep 0.69 to 0.70 macro-F1" in title
     assert "3 splits and 2 draws" in title
     assert texts_of(figure)
