@@ -19,12 +19,16 @@ from benchmarks.leaving_out.trial import Answers, LeftOut
 from cellclassifier.interface import GeneClassifier
 from cellclassifier.models.baselines.recipes import RECIPES
 from cellclassifier.models.methods import make_method
+from cellclassifier.models.spoticell.classifier import SpoticellClassifier
+from cellclassifier.models.spoticell.options import SpoticellOptions
 from cellclassifier.output.files import atomic_path
 
 FOLDER = OUTPUT / "studies"
 GENEFORMER = "geneformer"
 QUICK = (*RECIPES, GENEFORMER)  # of grids one point; few tokens and epochs
 MOST_CELLS = {GENEFORMER: 1_000}  # to learn from, of methods that take minutes for a thousand
+# A method by other options; the cells it learns from are whole.
+VARIANTS = {"spoticell_whole_cells": SpoticellOptions(thin=1.0, drop_genes=0.0)}
 WITHOUT_SEED = 0  # of ways of which nothing is random
 ENVIRONMENTS = {CELLTYPIST: ROOT / "requirements-celltypist.txt"}
 
@@ -43,6 +47,8 @@ def path_of(method: str, trial: LeftOut, seed: int) -> Path:
 
 def made_for(method: str, seed: int) -> GeneClassifier:
     """A model of this method that has learned nothing yet."""
+    if method in VARIANTS:
+        return SpoticellClassifier(VARIANTS[method], seed=seed)
     return make_method(method, seed=seed, quick=method in QUICK)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 from conftest import make_cells
 
 from benchmarks import studies
-from benchmarks.leaving_out.answers import some_of
+from benchmarks.leaving_out.answers import made_for, some_of
 from benchmarks.leaving_out.candidates import nearest_cells, steady_regression
 from benchmarks.leaving_out.cells import STUDIES, split
 from benchmarks.leaving_out.certainty import certainty_rows, certainty_table
@@ -159,3 +161,11 @@ def test_the_more_certain_a_name_must_be_the_fewer_stay_fine():
     assert table["kept"].is_monotonic_decreasing
     assert table["broad_right"].is_monotonic_increasing
     assert (table["n_fits"] == 1).all()
+
+
+def test_a_variant_is_a_method_by_other_options():
+    whole, usual = made_for("spoticell_whole_cells", 7), made_for("spoticell", 7)
+    found, expected = whole.options, usual.options
+    assert (whole.method, whole.seed) == (usual.method, 7)
+    assert (found.thin, found.drop_genes) == (1, 0)
+    assert replace(found, thin=expected.thin, drop_genes=expected.drop_genes) == expected
