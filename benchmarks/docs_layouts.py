@@ -34,8 +34,6 @@ ORIGIN_OF_LABELS = {
 }
 
 
-# Records that a measurement of its own will bring: their tables say so until then.
-NOT_YET_MEASURED = {"comparison", "comparison_time"}
 TABLES: dict[str, Table | CrossTable] = {
     **INCOMPLETE_TABLES,
     **CELLULAR_TABLES,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from cellclassifier.plots.style import first_word, in_a_line
-from cellclassifier.report.about_new_cells import shares_of_annotated
 from cellclassifier.report.about_ready import how_often_far, how_often_wrong, ready_model, span
 from cellclassifier.report.about_results import Known
 from cellclassifier.report.found import Found
@@ -28,7 +27,7 @@ def in_two_minutes(found: Found, known: Known, records: Path) -> Answers:
         how="The ready model was measured beforehand, by leaving out whole studies; the other "
         "numbers are of test cells of this run.",
         command=found.command(found.main_script),
-        csv="results/summary.csv",
+        csv="docs/records/studies.json, results/summary.csv",
         answers=answers,
     )
 
@@ -48,7 +47,7 @@ def which_method(scores: Scores | None, folder: Path) -> tuple[str, ...]:
     """The ready model, and when to train one of one's own: the cheapest of those in front."""
     lines = (
         "The ready model. It needs no training, and names 8 common types of human blood, CD4 and "
-        "CD8 T cells among them:",
+        "CD8 T cells among them. Raw counts go in, a table comes out (model_output/annotations/):",
         READY,
     )
     if scores is None:
@@ -58,9 +57,9 @@ def which_method(scores: Scores | None, folder: Path) -> tuple[str, ...]:
     cost = seconds(scores.value(chosen, "fit_seconds"))
     return (
         *lines,
-        "Train your own where you have labelled cells of your own laboratory, need finer types "
-        f"(naive, memory, regulatory T), or have another tissue. On this page's cells: "
-        f"{in_a_line(chosen)}, {alone} ({cost}) of the methods in front.",
+        "Train your own where you have labelled cells, need finer types (naive, memory, regulatory "
+        f"T) or have another tissue. On this page's cells: {in_a_line(chosen)}, {alone} ({cost}) "
+        "of the methods in front.",
         f"cellclassifier annotate --model {named(folder.name)}/models/{chosen} --cells yours.h5ad",
     )
 
@@ -92,20 +91,17 @@ def how_often(known: Known) -> tuple[str, ...]:
 def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
     """What annotate writes beside every name, and what confidence gives away."""
     lines = [
-        "annotate writes beside every name whether the cell is far (like no type that it knows) or "
-        "between two types, and a broad name. A cluster of far cells is a type that it never saw; "
-        "where many lie between, use the broad names.",
+        "annotate writes beside every name whether the cell is far (less like any type than 95 of "
+        "100 known cells) or between types (less sure than 95 of 100), and a broad name. A cluster "
+        "of far cells is a type that it never saw; where many lie between, use the broad names.",
         how_often_far(records),
     ]
-    shares = shares_of_annotated(found)
-    if shares is not None:
-        far, between = map(percent, shares)
-        lines.append(f"Of the cells that were annotated here {far} are far, {between} between.")
     trust = known.trust
     if trust is not None:
         sure_wrong, caught = percent(trust.sure_wrong), percent(trust.caught)
         lines.append(
-            f"By confidence: {sure_wrong} of test cells with {percent(SURE)} or more are wrong; "
-            f"the fifth with the lowest holds {caught} of all errors."
+            f"By confidence, in this page's file ({in_a_line(known.leader)}): {sure_wrong} of test "
+            f"cells with {percent(SURE)} or more are wrong; the fifth with the lowest holds "
+            f"{caught} of all errors. Elsewhere confidence is too high."
         )
     return tuple(filter(None, lines))

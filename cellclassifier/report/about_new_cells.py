@@ -24,10 +24,11 @@ def annotated_table(found: Found) -> Table | None:
     model = record.get("model") if isinstance(record.get("model"), Mapping) else {}
     method = in_a_line(named(model.get("method", "the model")))
     return Table(
-        headline=f"Of {number(n_cells)} new cells {percent(far)} are far from all types that "
-        f"{method} knows, {percent(between)} between them",
+        headline=f"Of the {number(n_cells)} cells that annotate named here {percent(far)} are far "
+        f"from all types that its model ({method}) knows, {percent(between)} between them",
         how="A few per cent of far cells are usual; many say that the file has types, or a way of "
-        "handling cells, that the model never saw.",
+        "handling cells, that the model never saw. The fewer of the model's genes a file has, the "
+        "less certain are its names.",
         command=found.command("annotate"),
         csv="annotations/<file>/annotations.csv",
         notes=(

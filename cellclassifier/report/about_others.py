@@ -85,10 +85,11 @@ def laboratory_table(records: Path) -> Table | None:
     far, between = (sum(r["cells"] * r[key] for r in rows) / n_cells for key in ("far", "between"))
     file = str(rows[0]["data"]).split(" (")[0]
     return Table(
-        headline=f"Of another laboratory's {number(n_cells)} cells ({named(file)}) {percent(far)} "
-        f"are far from all known types, {percent(between)} lie between them",
-        how="Measured beforehand: a model of the sorted cells names cells of another laboratory; a "
-        "row is one of that file's own labels. Broad: what it says where fine names are unsure.",
+        headline=f"Trained on one laboratory alone, a model finds {percent(far)} of "
+        f"{number(n_cells)} cells of another ({named(file)}) far, {percent(between)} between types",
+        how="Measured beforehand, and not of the ready model, which learned from three studies: a "
+        "model of the sorted cells names cells of another laboratory; a row is one of that file's "
+        "largest labels. Broad: what it says where fine names are unsure.",
         command=f"{record['command']} ({record['date']})",
         csv=f"docs/records/{ACROSS}.json",
         notes=(
@@ -147,6 +148,10 @@ def next_section(found: Found, known: Known) -> Section:
     if not (found.main.get("options") or {}).get("group_key"):
         lines.append("With --group-key donor the scores are those of a new donor.")
     lines.append("To name new cells of human blood: cellclassifier annotate --cells new.h5ad")
+    lines.append(
+        "To train on labelled cells of your own: python multiclass_baselines.py --cells "
+        "labelled.h5ad (--label-key, if labels are under a name of yours)."
+    )
     lines.append(
         "To name cells like those of this page: cellclassifier annotate --model "
         f"{named(found.folder.name)}/models/{known.leader or 'METHOD'} --cells new.h5ad"

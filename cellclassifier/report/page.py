@@ -11,6 +11,7 @@ from cellclassifier.report import (
     about_data,
     about_errors,
     about_others,
+    about_ready,
     about_results,
     about_trials,
 )
@@ -115,7 +116,8 @@ def _errors(found: Found, known: Known, figures: Figures) -> Section:
 
 def _unknown(found: Found, figures: Figures, records: Path) -> Section:
     tables = about_others.unknown_table(records), about_others.laboratory_table(records)
-    parts = _there(annotated_table(found), *tables, *figures.of("unknown"))
+    of_studies = about_ready.ready_table(about_ready.ready_model())
+    parts = _there(of_studies, annotated_table(found), *tables, *figures.of("unknown"))
     missing = ()
     if "annotate" not in found.records:
         missing = ("No new cells were named here: cellclassifier annotate --help",)

@@ -15,6 +15,7 @@ from cellclassifier.errors import InputError
 from cellclassifier.report import about_errors, about_others, about_ready, make_page, numbers
 from cellclassifier.report.found import Found
 from cellclassifier.report.parts import Figure, Table
+from cellclassifier.report.texts import percent
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,11 @@ def test_a_card_is_read_by_its_columns():
     card = "| study left out | x | averaged | averaged, broader | of which keep a type |\n|"
     rows = " - |\n| a | 9 | 0.9 | 0.95 | 0.7 |\n| b | 9 | 0.8 | 0.99 | 0.8 |\n\n| c | 0 |"
     found = about_ready.ready_model(card + rows)
-    assert found == about_ready.Ready((0.9, 0.8), (0.95, 0.99), (0.7, 0.8))
+    rows = ("a", "", "", "0.9", "0.95", "0.7"), ("b", "", "", "0.8", "0.99", "0.8")
+    assert found == about_ready.Ready((0.9, 0.8), (0.95, 0.99), (0.7, 0.8), (), rows)
+    table = about_ready.ready_table(found)
+    assert f"{percent(0.8)} to {percent(0.9)} of the cells of 2 studies" in table.headline
+    assert table.rows == rows and about_ready.ready_table(None) is None
     assert "10 to 20, 15 in the mean, in 2 studies" in about_ready.how_often_wrong(found)[0]
     assert about_ready.ready_model("no table") is None
 
@@ -172,8 +177,8 @@ def test_new_cells_are_counted_over_their_files(copy):
     }
     record = {"outputs": [], "steps": {}, "files": files, "model": {"method": "gbdt"}}
     (copy / "results/run_annotate.json").write_text(json.dumps(record))
-    table = section(make_page(copy, copy), "unknown").parts[0]
-    assert table.headline.startswith("Of 400 new cells 40")
+    table = section(make_page(copy, copy), "unknown").parts[1]
+    assert table.headline.startswith("Of the 400 cells that annotate named here 40")
     assert [row[0] for row in table.rows] == ["<b>.h5ad", "c.h5ad"]
 
 
