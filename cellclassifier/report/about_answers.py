@@ -57,9 +57,8 @@ def which_method(scores: Scores | None, folder: Path) -> tuple[str, ...]:
     cost = seconds(scores.value(chosen, "fit_seconds"))
     return (
         *lines,
-        "Train your own where you have labelled cells, need finer types (naive, memory, regulatory "
-        f"T) or have another tissue. On this page's cells: {in_a_line(chosen)}, {alone} ({cost}) "
-        "of the methods in front.",
+        "Train your own where you have labelled cells, need finer types or have another tissue. On "
+        f"this page's cells: {in_a_line(chosen)}, {alone} ({cost}) of the methods in front.",
         f"cellclassifier annotate --model {named(folder.name)}/models/{chosen} --cells yours.h5ad",
     )
 

@@ -82,9 +82,9 @@ def how_often_wrong(ready: Ready | None) -> tuple[str, ...]:
         f"The ready model: of 100 cells {span(wrong)}, {per_hundred(mean)} in the mean, in "
         f"{len(wrong)} studies that were left out of its training in turn. Its ideas were settled "
         "on these same studies: expect rather more. CD4 for CD8 T cells is the usual error.",
-        "Where it is unsure of a type, its broad name is a group of types, T cell for instance: "
-        f"{span(1 - value for value in ready.broad_right)} of 100 broad names are wrong, and "
-        f"{percent(min(ready.kept))} to {percent(max(ready.kept))} of them are one type still.",
+        "A broad name is a group of types (T cell) where it is unsure: "
+        f"{span(1 - value for value in ready.broad_right)} of 100 are wrong, and "
+        f"{percent(min(ready.kept))} to {percent(max(ready.kept))} are one type still.",
     )
 
 
@@ -117,9 +117,9 @@ def how_often_far(records: Path) -> str:
     least, most = caught.idxmin(), caught.idxmax()
     low, mean, high = map(percent, (caught[least], caught.mean(), caught[most]))
     return (
-        f"Not all are found: of a type that was left out, its method called {mean} of the cells "
-        f"far in the mean, from {low} ({least}: others are like it) to {high} ({most}); of known "
-        f"cells {percent(table['known_far'].mean())}."
+        f"Not all are found: of a type that was left out it called {mean} of the cells far in the "
+        f"mean, from {low} ({least}) to {high} ({most}); of known cells "
+        f"{percent(table['known_far'].mean())}."
     )
 
 
