@@ -20,7 +20,7 @@ def in_two_minutes(found: Found, known: Known, records: Path) -> Answers:
     answers = (
         ("Which method for my own PBMC sample?", which_method(known.scores, found.folder)),
         ("How often will it be wrong?", how_often(known)),
-        ("How would I notice?", how_to_notice(found, known, records)),
+        ("How would I notice?", how_to_notice(known, records)),
     )
     return Answers(
         headline=short_answer(),
@@ -87,7 +87,7 @@ def how_often(known: Known) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def how_to_notice(found: Found, known: Known, records: Path) -> tuple[str, ...]:
+def how_to_notice(known: Known, records: Path) -> tuple[str, ...]:
     """What annotate writes beside every name, and what confidence gives away."""
     lines = [
         "annotate writes beside every name whether the cell is far (less like any type than 95 of "

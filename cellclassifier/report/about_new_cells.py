@@ -17,10 +17,13 @@ MOST_FILES = 8
 def annotated_table(found: Found) -> Table | None:
     """A row per file that annotate named last; None where it was not run, or told nothing."""
     record, rows = found.records.get("annotate", {}), _rows(found)
-    shares = shares_of_annotated(found)
-    if shares is None:
+    if not rows:
         return None
-    n_cells, (far, between) = sum(row["n_cells"] for row in rows), shares
+    n_cells = sum(row["n_cells"] for row in rows)
+    far, between = (
+        sum(row["n_cells"] * row[name] for row in rows) / max(1, n_cells)
+        for name in ("far_share", "between_share")
+    )
     model = record.get("model") if isinstance(record.get("model"), Mapping) else {}
     method = in_a_line(named(model.get("method", "the model")))
     return Table(
@@ -42,19 +45,6 @@ def annotated_table(found: Found) -> Table | None:
         header=("file", "cells", "far", "between", "genes found", "mean probability"),
         rows=tuple(_texts(row) for row in rows[:MOST_FILES]),
     )
-
-
-def shares_of_annotated(found: Found) -> tuple[float, float] | None:
-    """Which shares of all annotated cells are far, and between; None where there are none."""
-    rows = _rows(found)
-    n_cells = sum(row["n_cells"] for row in rows)
-    if not rows:
-        return None
-    far, between = (
-        sum(row["n_cells"] * row[name] for row in rows) / max(1, n_cells)
-        for name in ("far_share", "between_share")
-    )
-    return far, between
 
 
 def _rows(found: Found) -> list[Mapping]:
